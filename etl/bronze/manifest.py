@@ -1,0 +1,86 @@
+"""What is known about each bronze file, and which files make up a full load.
+
+A data file without its manifest does not exist for readers; a full load without its
+`LoadManifest` does not exist either. Writers therefore finish in this order: data file,
+file manifest, load manifest. Each is put atomically, the load manifest last, so one
+object is the commit point of a consistent snapshot over all tables.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Self
+
+from etl.contracts.table import TableId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileManifest:
+    """One bronze data file: where, how much, and proof that it is whole."""
+
+    key: str
+    """Object key of the data file below the bronze root, e.g. ``public/orders/LOAD00000001.csv.gz``."""
+    table: TableId
+    rows: int
+    bytes: int
+    """Compressed size."""
+    sha256: str
+    """Of the compressed bytes, in hexadecimal."""
+    first_change_seq: str
+    last_change_seq: str
+    contract_version: int
+    contract_fingerprint: str
+    null_marker: str = ""
+    """Unquoted text that means NULL. Ours is the empty field; a DMS endpoint of ours writes ``\\N``."""
+
+    def to_json(self) -> str:
+        """Return the manifest as a JSON document."""
+        return json.dumps(asdict(self), indent=1, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Read what `to_json` wrote.
+
+        Raises:
+            ValueError: The text is not JSON.
+            KeyError: A field is missing.
+        """
+        data = json.loads(text)
+        return cls(**{**data, "table": TableId(**data["table"])})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadManifest:
+    """One full load: every table as of one LSN."""
+
+    load_id: str
+    """The consistent point as 16 hexadecimal digits: sorts by age."""
+    request_id: str
+    """Who asked; a repeated request finds its load instead of making another."""
+    lsn: int
+    snapshot_at: str
+    """The source's clock when the snapshot was taken, ISO 8601 with zone."""
+    files: tuple[FileManifest, ...]
+    tables: tuple[TableId, ...]
+    """Every table loaded, those without rows included."""
+
+    def files_of(self, table: TableId) -> tuple[FileManifest, ...]:
+        """Return the table's files, in name order."""
+        return tuple(sorted((file for file in self.files if file.table == table), key=lambda file: file.key))
+
+    def to_json(self) -> str:
+        """Return the manifest as a JSON document."""
+        return json.dumps(asdict(self), indent=1, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Read what `to_json` wrote.
+
+        Raises:
+            ValueError: The text is not JSON.
+            KeyError: A field is missing.
+        """
+        data = json.loads(text)
+        files = tuple(FileManifest(**{**file, "table": TableId(**file["table"])}) for file in data["files"])
+        return cls(**{**data, "files": files, "tables": tuple(TableId(**table) for table in data["tables"])})
