@@ -23,7 +23,7 @@ class FileManifest:
     """Object key of the data file below the bronze root, e.g. ``public/orders/LOAD00000001.csv.gz``."""
     table: TableId
     rows: int
-    bytes: int
+    size_bytes: int
     """Compressed size."""
     sha256: str
     """Of the compressed bytes, in hexadecimal."""

@@ -37,7 +37,7 @@ class ObjectInfo:
     """What a listing tells about one object."""
 
     key: str
-    bytes: int
+    size_bytes: int
 
 
 class ObjectStore(Protocol):

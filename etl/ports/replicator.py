@@ -44,7 +44,7 @@ class TableLoad:
 
     table: TableId
     rows: int
-    bytes: int
+    size_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
