@@ -1,0 +1,10 @@
+"""The control plane's state: one model a file."""
+
+from lakehouse_admin.models.pipeline import Pipeline
+from lakehouse_admin.models.pipeline_run import PipelineRun
+from lakehouse_admin.models.publication import PublicationRecord
+from lakehouse_admin.models.run_event import RunEvent
+from lakehouse_admin.models.stage_run import StageRun
+from lakehouse_admin.models.table_result import TableResult
+
+__all__ = ["Pipeline", "PipelineRun", "PublicationRecord", "RunEvent", "StageRun", "TableResult"]

@@ -1,0 +1,52 @@
+"""A pipeline: which tables travel, and how often."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from lakehouse_admin.states import PipelineState, values
+
+DEFAULT_KEY = "commerce"
+
+
+class PipelineManager(models.Manager["Pipeline"]):
+    """Finds pipelines."""
+
+    def default(self) -> Pipeline:
+        """Return the pipeline over every selected source table, made on first use."""
+        pipeline, _ = self.get_or_create(key=DEFAULT_KEY, defaults={"name": "Commerce to lakehouse"})
+        return pipeline
+
+
+class Pipeline(models.Model):
+    """Tables plus a schedule. A passage of its data is a `PipelineRun`."""
+
+    key = models.SlugField(max_length=63, unique=True)
+    name = models.CharField(max_length=200)
+    state = models.CharField(max_length=20, choices=PipelineState.choices, default=PipelineState.ACTIVE)
+    tables = models.JSONField(
+        default=list, blank=True, help_text="Source tables as schema.name; empty means every selected table."
+    )
+    run_every_seconds = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Start a run this long after the last one began; empty means by hand only."
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = PipelineManager()
+
+    class Meta:
+        db_table = "lakehouse_pipelines"
+        ordering = ["key"]
+        constraints = [
+            models.CheckConstraint(
+                name="lakehouse_pipelines_state", condition=models.Q(state__in=values(PipelineState))
+            ),
+            models.CheckConstraint(
+                name="lakehouse_pipelines_run_every_seconds",
+                condition=models.Q(run_every_seconds__isnull=True) | models.Q(run_every_seconds__gte=1),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        """Return the name."""
+        return self.name

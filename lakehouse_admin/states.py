@@ -1,0 +1,164 @@
+"""Every state of a pipeline, a run and a stage run, and which state may follow which.
+
+`docs/states.md` is written from this module (`manage.py lakehouse states`), and the
+database's check constraints hold the same values. `lakehouse_admin.transition` is the
+only code that changes a state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from django.db.models import TextChoices
+
+StateT = TypeVar("StateT", bound=TextChoices)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine(Generic[StateT]):
+    """The states of one kind of row, what each means, and the moves between them."""
+
+    title: str
+    first: StateT
+    meanings: Mapping[StateT, str]
+    """Who sets the state, when, and what it promises; every state is listed, in display order."""
+    moves: Mapping[StateT, frozenset[StateT]]
+    """Allowed successors; a state without any is final."""
+
+    def allows(self, before: StateT, after: StateT) -> bool:
+        """Tell whether a row in ``before`` may become ``after``."""
+        return after in self.moves.get(before, frozenset())
+
+    @property
+    def final(self) -> frozenset[StateT]:
+        """The states nothing follows."""
+        return frozenset(state for state in self.meanings if not self.moves.get(state))
+
+
+class RunState(TextChoices):
+    """Where a pipeline run is."""
+
+    QUEUED = "queued", "Queued"
+    RUNNING = "running", "Running"
+    WAITING = "waiting", "Needs you"
+    CANCELLING = "cancelling", "Cancelling"
+    SUCCEEDED = "succeeded", "Succeeded"
+    FAILED = "failed", "Failed"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+ACTIVE_RUN_STATES = (RunState.QUEUED, RunState.RUNNING, RunState.WAITING, RunState.CANCELLING)
+"""A pipeline has at most one run in these; a partial unique index says so."""
+
+MOVING_RUN_STATES = (RunState.QUEUED, RunState.RUNNING, RunState.CANCELLING)
+"""Runs that `flow.advance` still has work with; the tick keeps them going."""
+
+RUN = Machine(
+    title="Pipeline run",
+    first=RunState.QUEUED,
+    meanings={
+        RunState.QUEUED: "Asked for (`actions.trigger_run`, `actions.retry_run`); no worker has taken it yet.",
+        RunState.RUNNING: "A worker has taken it; one of its stages is pending or running.",
+        RunState.WAITING: "A stage met something only a person can change; the run says what. Retry or cancel it.",
+        RunState.CANCELLING: "Someone asked to stop it (`actions.cancel_run`); its job is being ended.",
+        RunState.SUCCEEDED: "Every table was reconciled with the source and the run's gold is published.",
+        RunState.FAILED: "A stage failed for good. Nothing was published; readers keep the previous publication.",
+        RunState.CANCELLED: "Stopped before publication. Readers keep the previous publication.",
+    },
+    moves={
+        RunState.QUEUED: frozenset({RunState.RUNNING, RunState.CANCELLING}),
+        RunState.RUNNING: frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.WAITING, RunState.CANCELLING}),
+        RunState.WAITING: frozenset({RunState.QUEUED, RunState.CANCELLING}),
+        RunState.CANCELLING: frozenset({RunState.CANCELLED}),
+        RunState.FAILED: frozenset({RunState.QUEUED}),
+    },
+)
+
+
+class StageState(TextChoices):
+    """Where one attempt at one stage is."""
+
+    PENDING = "pending", "Pending"
+    RUNNING = "running", "Running"
+    SUCCEEDED = "succeeded", "Succeeded"
+    FAILED = "failed", "Failed"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+STAGE = Machine(
+    title="Stage run",
+    first=StageState.PENDING,
+    meanings={
+        StageState.PENDING: "Waits for the stage before it or, for a later attempt, for its back-off to pass.",
+        StageState.RUNNING: "Its job has been submitted and is being polled.",
+        StageState.SUCCEEDED: "Its job ended well and its results are recorded.",
+        StageState.FAILED: "This attempt ended with an error; another attempt may follow as a row of its own.",
+        StageState.CANCELLED: "Its job was ended, or it never started, because the run was cancelled.",
+    },
+    moves={
+        StageState.PENDING: frozenset({StageState.RUNNING, StageState.FAILED, StageState.CANCELLED}),
+        StageState.RUNNING: frozenset({StageState.SUCCEEDED, StageState.FAILED, StageState.CANCELLED}),
+    },
+)
+
+
+class PipelineState(TextChoices):
+    """Whether a pipeline starts runs by itself."""
+
+    ACTIVE = "active", "Active"
+    PAUSED = "paused", "Paused"
+
+
+PIPELINE = Machine(
+    title="Pipeline",
+    first=PipelineState.ACTIVE,
+    meanings={
+        PipelineState.ACTIVE: "Its schedule, if it has one, starts runs.",
+        PipelineState.PAUSED: "Only a person starts runs.",
+    },
+    moves={
+        PipelineState.ACTIVE: frozenset({PipelineState.PAUSED}),
+        PipelineState.PAUSED: frozenset({PipelineState.ACTIVE}),
+    },
+)
+
+
+class Trigger(TextChoices):
+    """What asked for a run."""
+
+    CONSOLE = "console", "Console"
+    COMMAND = "command", "Command line"
+    SCHEDULE = "schedule", "Schedule"
+
+
+class Stage(TextChoices):
+    """The stages of a run, in order."""
+
+    REPLICATE = "replicate", "Replicate"
+    SILVER = "silver", "Silver"
+    QUALITY = "quality", "Quality"
+    GOLD = "gold", "Gold"
+    PUBLISH = "publish", "Publish"
+
+
+class Reconciliation(TextChoices):
+    """What comparing a table's silver rows with the source's found, as of one LSN."""
+
+    UNKNOWN = "unknown", "Not compared"
+    EQUAL = "equal", "Equal"
+    DIFFERENT = "different", "Different"
+
+
+class EventLevel(TextChoices):
+    """How loud an event is."""
+
+    INFO = "info", "Info"
+    WARNING = "warning", "Warning"
+    ERROR = "error", "Error"
+
+
+def values(states: Iterable[TextChoices]) -> list[str]:
+    """Return the stored texts of some states, for constraints and filters."""
+    return [str(state.value) for state in states]

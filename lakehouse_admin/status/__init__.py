@@ -1,0 +1,1 @@
+"""What is going on: read-only answers for pages and commands."""

@@ -1,0 +1,1 @@
+"""Celery tasks: shells that load, wire and call one action."""
