@@ -1,0 +1,1 @@
+"""What tables promise: columns in physical order, types, keys, versions."""

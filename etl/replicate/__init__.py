@@ -1,0 +1,1 @@
+"""The source's rows and changes, landed in bronze."""

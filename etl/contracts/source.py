@@ -1,0 +1,355 @@
+"""Reads contracts from the source's own catalog, and checks that the source can be replicated.
+
+First step of the data path. `open_source` gives every later step the same session, so that
+a value has one text everywhere: contract, bronze file and reconciliation.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Container, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import class_row
+
+from etl.bronze.layout import OWN_FIELDS
+from etl.contracts.table import Column, TableContract, TableId
+from etl.contracts.types import LogicalType
+from etl.ports.replicator import SourceNotReadyError, SourceUnavailableError, UnsupportedColumnError
+
+UNRECORDED_VERSION = 0
+"""Version of a contract just read: `etl.contracts.store` gives it its number."""
+
+_CONNECT_SECONDS = 10
+_MAX_DECIMAL_DIGITS = 38
+_NUMERIC_HEADER = 4  # PostgreSQL's numeric typmod is (precision << 16 | scale) + 4, scale in 11 bits with sign.
+
+_SESSION = """
+    SET timezone = 'UTC';
+    SET datestyle = 'ISO, YMD';
+    SET intervalstyle = 'postgres';
+    SET extra_float_digits = 1;
+    SET bytea_output = 'hex';
+    SET xmloption = 'content';
+    SET client_encoding = 'UTF8';
+    SET search_path = pg_catalog;
+    SET row_security = off;
+    SET statement_timeout = 0;
+    SET lock_timeout = 0;
+    SET idle_in_transaction_session_timeout = 0;
+"""
+"""One text per value, whatever the role's or the database's defaults are; rows never hidden.
+
+With ``row_security`` off a policy that would hide rows makes the query fail instead.
+"""
+
+_TABLES = """
+    SELECT n.nspname AS schema, c.relname AS name, c.oid, c.relkind::text AS kind,
+           has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') AS readable,
+           row_security_active(c.oid) AS hides_rows
+      FROM pg_class c
+      JOIN pg_namespace n ON n.oid = c.relnamespace
+      JOIN unnest(%s::text[], %s::text[]) AS wanted(schema, name)
+        ON wanted.schema = n.nspname AND wanted.name = c.relname
+"""
+
+_COLUMNS = """
+    WITH RECURSIVE resolved AS (
+        SELECT a.attrelid, a.attnum, a.attname, a.attnotnull AS required, a.atttypid AS typid, a.atttypmod AS typmod,
+               format_type(a.atttypid, a.atttypmod) AS source_type
+          FROM pg_attribute a
+         WHERE a.attrelid = ANY(%s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
+         UNION ALL
+        SELECT r.attrelid, r.attnum, r.attname, r.required OR t.typnotnull, t.typbasetype, t.typtypmod, r.source_type
+          FROM resolved r JOIN pg_type t ON t.oid = r.typid AND t.typtype = 'd'
+    )
+    SELECT r.attrelid AS oid, r.attnum, r.attname AS name, r.source_type, r.required, r.typmod,
+           CASE WHEN n.nspname = 'pg_catalog' THEN t.typname::text ELSE '' END AS base_type
+      FROM resolved r
+      JOIN pg_type t ON t.oid = r.typid AND t.typtype <> 'd'
+      JOIN pg_namespace n ON n.oid = t.typnamespace
+     ORDER BY r.attrelid, r.attnum
+"""
+
+_KEYS = """
+    SELECT i.indrelid AS oid, array_agg(a.attname::text ORDER BY k.position) AS key
+      FROM pg_index i
+      CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, position)
+      JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+     WHERE i.indisprimary AND i.indrelid = ANY(%s::oid[]) AND k.position <= i.indnkeyatts
+     GROUP BY i.indrelid
+"""
+
+_SERVER = """
+    SELECT current_setting('wal_level') AS wal_level, current_setting('server_encoding') AS encoding,
+           rolreplication OR rolsuper AS may_replicate, rolname AS role
+      FROM pg_roles WHERE rolname = current_user
+"""
+
+_KINDS = {"r": "table", "p": "partitioned table", "v": "view", "m": "materialized view", "f": "foreign table"}
+_LOADABLE_KINDS = {"r", "p"}
+
+_LOGICAL_TYPES = {
+    "bool": LogicalType.BOOLEAN,
+    "int2": LogicalType.INTEGER,
+    "int4": LogicalType.INTEGER,
+    "int8": LogicalType.BIGINT,
+    "oid": LogicalType.BIGINT,
+    "float4": LogicalType.DOUBLE,
+    "float8": LogicalType.DOUBLE,
+    "date": LogicalType.DATE,
+    "timestamp": LogicalType.TIMESTAMP,
+    "timestamptz": LogicalType.TIMESTAMPTZ,
+    "json": LogicalType.JSON,
+    "jsonb": LogicalType.JSON,
+    "bytea": LogicalType.BINARY,
+}
+"""By name in ``pg_catalog``. Types not listed travel as the text PostgreSQL prints, exactly."""
+
+
+class _Table(NamedTuple):
+    """A row of `_TABLES`."""
+
+    schema: str
+    name: str
+    oid: int
+    kind: str
+    readable: bool
+    hides_rows: bool
+
+
+class _Column(NamedTuple):
+    """A row of `_COLUMNS`."""
+
+    oid: int
+    attnum: int
+    name: str
+    source_type: str
+    required: bool
+    typmod: int
+    base_type: str
+    """Name in ``pg_catalog``; empty for a type of elsewhere."""
+
+
+class _Server(NamedTuple):
+    """The row of `_SERVER`."""
+
+    wal_level: str
+    encoding: str
+    may_replicate: bool
+    role: str
+
+
+def open_source(url: str) -> psycopg.Connection:
+    """Open an autocommit session on the source in which every value has one text form.
+
+    Raises:
+        SourceUnavailableError: The source did not answer or refused the login.
+    """
+    try:
+        connection = psycopg.connect(
+            url, autocommit=True, connect_timeout=_CONNECT_SECONDS, application_name="lakeside", prepare_threshold=None
+        )
+        connection.execute(_SESSION)
+    except psycopg.OperationalError as error:
+        raise SourceUnavailableError(f"The source database cannot be reached: {first_line(error)}.") from error
+    return connection
+
+
+def check_source(connection: psycopg.Connection, tables: Sequence[TableId]) -> None:
+    """Check, before anything is written, that the tables can be replicated.
+
+    Raises:
+        SourceNotReadyError: Something is missing; the message lists everything, each with the SQL that mends it.
+        SourceUnavailableError: The source did not answer.
+    """
+    try:
+        server = _read_server(connection)
+        found = _find(connection, tables)
+        keyed = _read_keys(connection, [table.oid for table in found.values()])
+    except psycopg.OperationalError as error:
+        raise SourceUnavailableError(f"The source database stopped answering: {first_line(error)}.") from error
+    problems = [*_server_problems(server), *_table_problems(tables, found, keyed, _quoted(server.role))]
+    if problems:
+        raise SourceNotReadyError(" ".join(problems))
+
+
+def read_contracts(connection: psycopg.Connection, tables: Sequence[TableId]) -> list[TableContract]:
+    """Return the tables' contracts, in the order asked, with `UNRECORDED_VERSION`.
+
+    Columns stand in physical (``attnum``) order, dropped ones left out, generated ones
+    included, domains resolved to the type beneath.
+
+    Args:
+        connection: From `open_source`.
+        tables: Tables that exist; `check_source` says so kindly.
+
+    Raises:
+        SourceNotReadyError: A table is missing or has no primary key.
+        UnsupportedColumnError: A column cannot be carried without changing its values.
+        SourceUnavailableError: The source did not answer.
+    """
+    try:
+        found = _find(connection, tables)
+        oids = [table.oid for table in found.values()]
+        keys = _read_keys(connection, oids)
+        with connection.cursor(row_factory=class_row(_Column)) as cursor:
+            columns = cursor.execute(_COLUMNS, [oids]).fetchall()
+    except psycopg.OperationalError as error:
+        raise SourceUnavailableError(f"The source database stopped answering: {first_line(error)}.") from error
+    contracts = []
+    for table in tables:
+        if table not in found:
+            raise SourceNotReadyError(_missing(table))
+        oid = found[table].oid
+        if oid not in keys:
+            raise SourceNotReadyError(_keyless(table))
+        own = [
+            Column(
+                name=row.name,
+                attnum=row.attnum,
+                source_type=row.source_type,
+                type=_logical_type(table, row.name, row.base_type, row.typmod),
+                nullable=not row.required,
+            )
+            for row in columns
+            if row.oid == oid
+        ]
+        _check_names(table, own)
+        contracts.append(
+            TableContract(table=table, version=UNRECORDED_VERSION, columns=tuple(own), key=keys[oid]),
+        )
+    return contracts
+
+
+def first_line(error: Exception) -> str:
+    """Return a driver error's first line without its final full stop, to put into a sentence."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
+def _find(connection: psycopg.Connection, tables: Sequence[TableId]) -> dict[TableId, _Table]:
+    parameters = [[table.schema for table in tables], [table.name for table in tables]]
+    with connection.cursor(row_factory=class_row(_Table)) as cursor:
+        rows = cursor.execute(_TABLES, parameters).fetchall()
+    return {TableId(schema=row.schema, name=row.name): row for row in rows}
+
+
+def _read_keys(connection: psycopg.Connection, oids: Sequence[int]) -> dict[int, tuple[str, ...]]:
+    return {oid: tuple(key) for oid, key in connection.execute(_KEYS, [oids])}
+
+
+def _read_server(connection: psycopg.Connection) -> _Server:
+    with connection.cursor(row_factory=class_row(_Server)) as cursor:
+        return next(cursor.execute(_SERVER))
+
+
+def _server_problems(server: _Server) -> Iterator[str]:
+    if server.wal_level != "logical":
+        yield (
+            f"The source's wal_level is '{server.wal_level}', but replication needs 'logical'. "
+            "Run: ALTER SYSTEM SET wal_level = 'logical'; then restart PostgreSQL."
+        )
+    if server.encoding == "SQL_ASCII":
+        yield (
+            "The source database's encoding is SQL_ASCII, so its text has no defined characters. "
+            "Move the data to a database created with ENCODING 'UTF8'."
+        )
+    if not server.may_replicate:
+        yield (
+            f"Role {server.role} may not replicate. Run as a superuser: ALTER ROLE {_quoted(server.role)} REPLICATION;"
+        )
+
+
+def _table_problems(
+    tables: Sequence[TableId], found: Mapping[TableId, _Table], keyed: Container[int], role: str
+) -> Iterator[str]:
+    hidden = []
+    for wanted in tables:
+        table = found.get(wanted)
+        if table is None:
+            yield _missing(wanted)
+            continue
+        if table.kind not in _LOADABLE_KINDS:
+            yield f"{wanted} is a {_KINDS.get(table.kind, 'relation without rows')}; only tables are replicated."
+            continue
+        if not table.readable:
+            yield (
+                f"Role {role} may not read {wanted}. Run: GRANT USAGE ON SCHEMA {_quoted(wanted.schema)} TO {role}; "
+                f"GRANT SELECT ON {_quoted(wanted.schema, wanted.name)} TO {role};"
+            )
+        if table.oid not in keyed:
+            yield _keyless(wanted)
+        if table.hides_rows:
+            hidden.append(str(wanted))
+    if hidden:
+        yield (
+            f"Row-level security hides rows of {', '.join(hidden)} from role {role}. "
+            f"Run as a superuser: ALTER ROLE {role} BYPASSRLS;"
+        )
+
+
+def _missing(table: TableId) -> str:
+    return (
+        f"The source has no table {table}. Create it (for the source application: `manage.py migrate`) "
+        "or leave it out of LAKEHOUSE_SOURCE_TABLES."
+    )
+
+
+def _keyless(table: TableId) -> str:
+    return (
+        f"Table {table} has no primary key, so its rows cannot be told apart. "
+        f"Run: ALTER TABLE {_quoted(table.schema, table.name)} ADD PRIMARY KEY (<columns>);"
+    )
+
+
+def _logical_type(table: TableId, column: str, base_type: str, typmod: int) -> str:
+    """Return the logical type of a ``pg_catalog`` base type; '' stands for a type of elsewhere.
+
+    Raises:
+        UnsupportedColumnError: Its text would depend on the server's locale.
+    """
+    if base_type == "money":
+        raise UnsupportedColumnError(
+            f"Column {column} of {table} has type money, whose text depends on the server's locale. "
+            f"Run: ALTER TABLE {_quoted(table.schema, table.name)} ALTER COLUMN {_quoted(column)} TYPE numeric(19,2);"
+        )
+    if base_type == "numeric":
+        return _decimal(typmod)
+    return _LOGICAL_TYPES.get(base_type, LogicalType.TEXT)
+
+
+def _decimal(typmod: int) -> str:
+    """Return ``decimal(p,s)`` for a bounded numeric of at most 38 digits, else ``text``.
+
+    PostgreSQL 15 and later also know scales below 0 and above the precision; both are
+    widened to the nearest shape that an engine has.
+    """
+    if typmod < _NUMERIC_HEADER:
+        return LogicalType.TEXT
+    precision = (typmod - _NUMERIC_HEADER) >> 16 & 0xFFFF
+    scale = ((typmod - _NUMERIC_HEADER & 0x7FF) ^ 1024) - 1024
+    precision, scale = max(precision - min(scale, 0), scale), max(scale, 0)
+    return f"{LogicalType.DECIMAL}({precision},{scale})" if precision <= _MAX_DECIMAL_DIGITS else LogicalType.TEXT
+
+
+def _check_names(table: TableId, columns: Sequence[Column]) -> None:
+    """Refuse names the lake cannot tell apart: its engines ignore case.
+
+    Raises:
+        UnsupportedColumnError: A column is called like another, or like a field of ours, but for case.
+    """
+    names = Counter(column.name.lower() for column in columns)
+    names.update(field.lower() for field in (*OWN_FIELDS, "filename"))
+    for column in columns:
+        if names[column.name.lower()] > 1:
+            raise UnsupportedColumnError(
+                f"Column {column.name} of {table} differs only by case from another, or from a field of bronze. "
+                f"Run: ALTER TABLE {_quoted(table.schema, table.name)} "
+                f"RENAME COLUMN {_quoted(column.name)} TO <another name>;"
+            )
+
+
+def _quoted(*names: str) -> str:
+    return sql.Identifier(*names).as_string()
