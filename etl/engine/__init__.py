@@ -1,0 +1,1 @@
+"""The machinery the stages share: DuckDB computes and writes Parquet, pyiceberg commits."""

@@ -1,0 +1,159 @@
+"""Change an Iceberg table: DuckDB writes Parquet files, one snapshot swaps them in.
+
+The commit is a compare-and-swap: it succeeds only if nobody added files since the table
+was loaded, so what was computed from the table's content stays true. Files of a write
+that does not commit are removed; those of a killed process are unreferenced and cleaned later.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+
+from duckdb import DuckDBPyConnection
+from pyiceberg.exceptions import CommitFailedException, ValidationException
+from pyiceberg.io.pyarrow import parquet_file_to_data_file
+from pyiceberg.manifest import DataFile
+from pyiceberg.table import Table
+
+from etl.engine.catalog import catalog_errors
+from etl.engine.session import duckdb_errors
+from etl.engine.sql import identifier, literal
+from etl.engine.tables import partition_column
+from etl.engine.types import duckdb_type
+from etl.errors import TransientError
+from etl.ports.catalog import CatalogUnavailableError
+
+_WRITE_ID = "lakeside.write-id"
+
+
+class CommitConflictError(TransientError):
+    """Another writer changed the table first; nothing of this write remains."""
+
+
+class CommitUnknownError(TransientError):
+    """The catalog went away during a commit, which may or may not have happened."""
+
+
+class TableWrite:
+    """Files written for one table and the single commit that makes them visible."""
+
+    def __init__(self, table: Table, connection: DuckDBPyConnection) -> None:
+        """Prepare to write from ``connection``'s relations to ``table``, as loaded now."""
+        self._table = table
+        self._connection = connection
+        self._id = uuid.uuid4().hex
+        self._parquet_calls = 0
+        self._files_are_mine = True
+
+    def parquet(self, sql: str) -> tuple[DataFile, ...]:
+        """Write the rows of ``sql`` as Parquet files of the table, one partition per file.
+
+        Columns are taken by name and cast to the table's types. No file is written for no rows.
+
+        Raises:
+            MemoryExhaustedError: DuckDB ran out of its memory limit.
+            StoreFullError: No room for the files.
+        """
+        fields = self._table.schema().fields
+        columns = ", ".join(
+            f"CAST({identifier(field.name)} AS {duckdb_type(field.field_type)}) AS {identifier(field.name)}"
+            for field in fields
+        )
+        field_ids = ", ".join(f"{identifier(field.name)}: {field.field_id}" for field in fields)
+        options = [
+            "FORMAT parquet",
+            "COMPRESSION snappy",
+            f"FIELD_IDS {{{field_ids}}}",
+            "RETURN_STATS true",
+        ]
+        self._parquet_calls += 1
+        prefix = f"{self._id}-{self._parquet_calls:02d}"
+        target = f"{self._folder}/{prefix}.parquet"
+        partition = partition_column(self._table)
+        if partition is not None:
+            target = self._folder
+            options += [
+                f"PARTITION_BY ({identifier(partition)})",
+                "WRITE_PARTITION_COLUMNS true",
+                f"FILENAME_PATTERN {literal(prefix + '-{uuid}')}",
+                "OVERWRITE_OR_IGNORE true",
+            ]
+        with duckdb_errors():
+            written = self._connection.execute(
+                f"COPY (SELECT {columns} FROM ({sql})) TO {literal(target)} ({', '.join(options)})"
+            ).fetchall()
+        metadata = self._table.metadata
+        return tuple(
+            parquet_file_to_data_file(self._table.io, metadata, path) for path, rows, *_ in written if rows > 0
+        )
+
+    def commit(self, *, add: Iterable[DataFile], delete: Iterable[DataFile] = (), properties: Mapping[str, str]) -> int:
+        """Make one snapshot that lacks ``delete`` and has ``add``; return its id.
+
+        Args:
+            add: Files that `parquet` of this write returned.
+            delete: Data files of the table as it was loaded.
+            properties: Texts for the snapshot's summary, e.g. the watermark.
+
+        Raises:
+            CommitConflictError: Someone else committed first; reload, recompute, retry.
+            CommitUnknownError: The connection broke and the table cannot be asked; the files stay.
+            CatalogUnavailableError: The catalog did not answer; nothing was committed.
+        """
+        transaction = self._table.transaction()
+        snapshot = transaction.update_snapshot(snapshot_properties={**properties, _WRITE_ID: self._id}).overwrite()
+        for file in delete:
+            snapshot.delete_data_file(file)
+        for file in add:
+            snapshot.append_data_file(file)
+        try:
+            with catalog_errors():
+                snapshot.commit()
+                self._files_are_mine = False
+                transaction.commit_transaction()
+        except (CommitFailedException, ValidationException) as error:
+            self._files_are_mine = True
+            raise CommitConflictError(table=".".join(self._table.name())) from error
+        except CatalogUnavailableError as error:
+            if self._landed(snapshot.snapshot_id):
+                return snapshot.snapshot_id
+            raise CommitUnknownError(table=".".join(self._table.name())) from error
+        return snapshot.snapshot_id
+
+    def _landed(self, snapshot_id: int) -> bool:
+        """Ask the catalog whether the snapshot exists after all."""
+        try:
+            with catalog_errors():
+                return self._table.refresh().snapshot_by_id(snapshot_id) is not None
+        except CatalogUnavailableError:
+            return False
+
+    def discard(self) -> None:
+        """Remove the files of a write that did not commit; those of a committed or unknown one stay."""
+        if not self._files_are_mine:
+            return
+        pattern = literal(f"{self._folder}/**/{self._id}-*.parquet")
+        for (path,) in self._connection.execute(f"SELECT file FROM glob({pattern})").fetchall():
+            self._table.io.delete(path)
+
+    @property
+    def _folder(self) -> str:
+        return f"{self._table.location()}/data"
+
+
+@contextmanager
+def table_write(table: Table, connection: DuckDBPyConnection) -> Iterator[TableWrite]:
+    """Write to the table; whatever the block wrote but did not commit is removed.
+
+    Example:
+        >>> with table_write(table, session) as write:  # doctest: +SKIP
+        ...     files = write.parquet("SELECT ...")
+        ...     write.commit(add=files, delete=data_files(table), properties={})
+    """
+    write = TableWrite(table, connection)
+    try:
+        yield write
+    finally:
+        write.discard()
