@@ -1,0 +1,219 @@
+"""All model files together: their references, their order, and the SQL each engine runs.
+
+Everything that can be wrong with a model without its data is found here, before anything
+is written. The one thing left is a failing check, see `etl.gold.materialise`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import Literal
+
+from sqlglot import exp
+from sqlglot.errors import OptimizeError
+from sqlglot.optimizer.qualify import qualify
+
+from etl.contracts.types import LogicalType
+from etl.gold.front_matter import parse_query, read_model
+from etl.gold.lint import check_portable, line_of
+from etl.gold.model import (
+    MODEL_SCHEMA,
+    SILVER_SCHEMA,
+    Check,
+    GoldModel,
+    ModelCycleError,
+    OutputMismatchError,
+    UnknownReferenceError,
+)
+from etl.gold.shims import expand
+
+Dialect = Literal["duckdb", "spark", "trino"]
+
+MODELS_FOLDER = Path(__file__).with_name("models")
+
+SilverSchemas = Mapping[str, tuple[str, ...]]
+"""Column names of every silver table, by bare table name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompiledCheck:
+    """A check whose SQL is parsed and portable."""
+
+    check: Check
+    query: exp.Query
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompiledModel:
+    """A model whose every reference is known."""
+
+    model: GoldModel
+    inputs: tuple[str, ...]
+    """Qualified names of the tables that the SELECT or a check reads, sorted; not the model's own."""
+    checks: tuple[CompiledCheck, ...]
+
+    def sql(self, dialect: Dialect, *, as_of: datetime) -> str:
+        """Return the SELECT whose columns are exactly the declared ones, in order and type.
+
+        Engines disagree on result types (``SUM`` of a decimal, ``RANK``), so the declared
+        type is cast outside rather than inferred.
+
+        Args:
+            dialect: The engine that will run it.
+            as_of: Source time at which the data stands.
+        """
+        declared = [
+            exp.cast(exp.column(column.name), _type_in(column.type, dialect)).as_(column.name)
+            for column in self.model.columns
+        ]
+        query = expand(self.model.query, as_of=as_of)
+        return exp.select(*declared).from_(query.subquery("model")).sql(dialect, comments=False, pretty=True)
+
+
+def check_sql(check: CompiledCheck, dialect: Dialect, *, as_of: datetime) -> str:
+    """Return the SQL that yields the rows breaking a check."""
+    return expand(check.query, as_of=as_of).sql(dialect, comments=False)
+
+
+def load_models(folder: Path = MODELS_FOLDER) -> tuple[GoldModel, ...]:
+    """Read every model file of a folder, in name order.
+
+    Raises:
+        ModelError: One of them is wrong; the message says where and what to write instead.
+    """
+    return tuple(read_model(path) for path in sorted(folder.glob("*.sql")))
+
+
+def compile_models(models: Iterable[GoldModel], *, silver: SilverSchemas) -> tuple[CompiledModel, ...]:
+    """Check the models against each other and silver, and put them in an order that can be computed.
+
+    Args:
+        models: All models; each may read any other.
+        silver: What silver holds.
+
+    Returns:
+        The models, each after all models it reads.
+
+    Raises:
+        UnknownReferenceError: A table or column does not exist.
+        OutputMismatchError: A SELECT's columns are not the declared ones.
+        NotPortableError: A check leaves the portable subset.
+        ModelSyntaxError: A check is not one SELECT.
+        ModelCycleError: Models read each other in a circle.
+    """
+    by_table = {model.table: model for model in models}
+    known = {f"{SILVER_SCHEMA}.{name}": columns for name, columns in silver.items()}
+    known |= {table: model.column_names for table, model in by_table.items()}
+    compiled = {table: _compile(model, known) for table, model in by_table.items()}
+    order = TopologicalSorter(
+        {table: [name for name in model.inputs if name in by_table] for table, model in compiled.items()}
+    )
+    try:
+        return tuple(compiled[table] for table in order.static_order())
+    except CycleError as error:
+        circle = error.args[1]
+        first = by_table[circle[0]]
+        problem = (
+            f"models read each other in a circle ({' -> '.join(circle)}); move the shared part to a model of its own"
+        )
+        raise ModelCycleError(problem, file=first.file, line=_line_of_reference(first, circle)) from error
+
+
+def _compile(model: GoldModel, known: Mapping[str, tuple[str, ...]]) -> CompiledModel:
+    _check_output(model)
+    inputs = _references(model.query, model, known)
+    _check_columns(model.query, model, known)
+    if model.table in inputs:
+        line = _line_of_reference(model, (model.table,))
+        raise ModelCycleError(f"{model.table} reads itself", file=model.file, line=line)
+    checks = []
+    for check in model.checks:
+        query = parse_query(check.sql, file=model.file, line=check.line)
+        _shift_lines(query, check.line)
+        check_portable(query, file=model.file)
+        inputs |= _references(query, model, known) - {model.table}
+        _check_columns(query, model, known)
+        checks.append(CompiledCheck(check=check, query=query))
+    return CompiledModel(model=model, inputs=tuple(sorted(inputs)), checks=tuple(checks))
+
+
+def _check_output(model: GoldModel) -> None:
+    """Compare the SELECT's columns with the declared ones, by name."""
+    selected = model.query.selects
+    names = [expression.alias_or_name for expression in selected]
+    for expression, name in zip(selected, names, strict=True):
+        line = line_of(expression)
+        if not name:
+            problem = f"give {expression.sql('duckdb')} a name with AS"
+            raise OutputMismatchError(problem, file=model.file, line=line)
+        if name not in model.column_names:
+            problem = f"column {name} is selected but not described; add it under columns"
+            raise OutputMismatchError(problem, file=model.file, line=line)
+        if names.count(name) > 1:
+            raise OutputMismatchError(f"column {name} is selected twice", file=model.file, line=line)
+    for name in model.column_names:
+        if name not in names:
+            problem = f"column {name} is described but not selected; add it to the SELECT or remove it"
+            raise OutputMismatchError(problem, file=model.file, line=line_of(model.query))
+
+
+def _references(query: exp.Query, model: GoldModel, known: Mapping[str, tuple[str, ...]]) -> set[str]:
+    """Return the qualified tables that ``query`` reads."""
+    ctes = {cte.alias for cte in query.find_all(exp.CTE)}
+    tables = set()
+    for table in query.find_all(exp.Table):
+        if not table.db and table.name in ctes:
+            continue
+        name = f"{table.db}.{table.name}" if table.db else table.name
+        if name not in known:
+            problem = f"there is no table {name}; known are {', '.join(sorted(known))}"
+            raise UnknownReferenceError(problem, file=model.file, line=line_of(table))
+        tables.add(name)
+    return tables
+
+
+def _check_columns(query: exp.Query, model: GoldModel, known: Mapping[str, tuple[str, ...]]) -> None:
+    tables: dict[str, dict[str, dict[str, str]]] = {SILVER_SCHEMA: {}, MODEL_SCHEMA: {}}
+    for table, columns in known.items():
+        db, _, name = table.partition(".")
+        tables[db][name] = dict.fromkeys(columns, "unknown")
+    schema: dict[str, object] = dict(tables)
+    try:
+        qualify(query.copy(), schema=schema, dialect="duckdb", quote_identifiers=False)
+    except OptimizeError as error:
+        name, line = _unresolved(query, str(error))
+        problem = f"there is no column {name} in the tables read here" if name else str(error)
+        raise UnknownReferenceError(problem, file=model.file, line=line) from error
+
+
+def _unresolved(query: exp.Query, message: str) -> tuple[str, int]:
+    """Return the column that sqlglot's message names and the line of its first use."""
+    for column in query.find_all(exp.Column):
+        if f"'{column.name}'" in message or message.endswith(f": {column.name}"):
+            return column.sql(), line_of(column)
+    return "", line_of(query)
+
+
+def _line_of_reference(model: GoldModel, tables: Iterable[str]) -> int:
+    for table in model.query.find_all(exp.Table):
+        if f"{table.db}.{table.name}" in set(tables):
+            return line_of(table)
+    return line_of(model.query)
+
+
+def _shift_lines(query: exp.Query, first_line: int) -> None:
+    """Turn positions in a check's own text into lines of its file."""
+    for node in query.walk():
+        if "line" in node.meta:
+            node.meta["line"] += first_line - 1
+
+
+def _type_in(logical_type: str, dialect: Dialect) -> exp.DataType:
+    """Return the declared type as the engine spells it; Trino's bare timestamp would drop microseconds."""
+    if dialect == "trino" and logical_type == LogicalType.TIMESTAMPTZ:
+        return exp.DataType.build("TIMESTAMP(6) WITH TIME ZONE", dialect="trino")
+    return exp.DataType.build(logical_type.upper(), dialect="duckdb")

@@ -1,0 +1,263 @@
+"""Read a model file: the comment at its head, then one SELECT.
+
+The comment is YAML between ``/* model`` and ``*/``. Everything in it is required, because
+a metric without a definition is a support ticket: see `docs/adr/0008-gold-models.md`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlglot
+import yaml
+from sqlglot import exp
+from sqlglot.errors import ParseError, TokenError
+
+from etl.contracts.types import LogicalType, family
+from etl.gold.lint import check_portable
+from etl.gold.model import Check, FrontMatterError, GoldColumn, GoldModel, ModelSyntaxError
+
+_HEAD = re.compile(r"/\* model\n(?P<yaml>.*?)\n\*/\n", re.DOTALL)
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_KEYS = ("title", "question", "grain", "freshness_hours", "incremental_key", "columns", "checks")
+_NUMBERS = {LogicalType.INTEGER, LogicalType.BIGINT, LogicalType.DOUBLE, LogicalType.DECIMAL}
+_TYPES = {LogicalType.BOOLEAN, LogicalType.TEXT, LogicalType.DATE, LogicalType.TIMESTAMPTZ, *_NUMBERS}
+
+Path_ = tuple[Hashable, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _FrontMatter:
+    """The YAML of one file, and the line on which each of its keys stands."""
+
+    file: str
+    data: Mapping[str, object]
+    lines: Mapping[Path_, int]
+
+    def error(self, problem: str, *path: Hashable) -> FrontMatterError:
+        """Return ``problem``, placed at the deepest part of ``path`` that exists."""
+        for length in range(len(path), 0, -1):
+            if path[:length] in self.lines:
+                return FrontMatterError(problem, file=self.file, line=self.lines[path[:length]])
+        return FrontMatterError(problem, file=self.file, line=1)
+
+    def text(self, mapping: Mapping[str, object], key: str, *path: Hashable) -> str:
+        """Return the sentence under ``key``; refuse an empty or missing one."""
+        value = mapping.get(key)
+        if not isinstance(value, str) or not value.strip():
+            where = f"column {path[-1]}" if path else "the model"
+            raise self.error(f"{where} has no {key}; write `{key}: ...`", *path, key)
+        return value.strip()
+
+    def names(self, value: object, *path: Hashable) -> tuple[str, ...]:
+        """Return a non-empty list of names."""
+        if not isinstance(value, list) or not value or not all(isinstance(name, str) for name in value):
+            raise self.error(f"{path[-1]} must be a list of column names, such as [tenant_id, day]", *path)
+        return tuple(value)
+
+
+def read_model(path: Path) -> GoldModel:
+    """Read one model file.
+
+    Args:
+        path: ``<model>.sql``.
+
+    Raises:
+        FrontMatterError: The comment is missing, incomplete or wrong.
+        ModelSyntaxError: The SQL cannot be parsed or is not one SELECT.
+        NotPortableError: The SQL leaves the portable subset.
+    """
+    return parse_model(path.read_text(encoding="utf-8"), file=path.name)
+
+
+def parse_model(text: str, *, file: str) -> GoldModel:
+    """Read the text of a model file; see `read_model`.
+
+    Raises:
+        FrontMatterError: The comment is missing, incomplete or wrong.
+        ModelSyntaxError: The SQL cannot be parsed or is not one SELECT.
+        NotPortableError: The SQL leaves the portable subset.
+    """
+    name = file.removesuffix(".sql")
+    if not _NAME.fullmatch(name):
+        raise FrontMatterError("name the file in lower case, such as daily_revenue.sql", file=file, line=1)
+    head = _HEAD.match(text)
+    if head is None:
+        raise FrontMatterError("the file must begin with `/* model`, YAML, and `*/` on its own line", file=file, line=1)
+    front = _read_yaml(head["yaml"], file=file)
+    columns = _columns(front)
+    query = parse_query(text, file=file)
+    check_portable(query, file=file)
+    return GoldModel(
+        name=name,
+        file=file,
+        title=front.text(front.data, "title"),
+        question=front.text(front.data, "question"),
+        grain=_known_columns(front, "grain", columns),
+        columns=columns,
+        freshness_hours=_freshness_hours(front),
+        incremental_key=_known_columns(front, "incremental_key", columns),
+        checks=_checks(front, table=f"gold.{name}", columns=columns),
+        query=query,
+    )
+
+
+def parse_query(sql: str, *, file: str, line: int = 1) -> exp.Query:
+    """Parse exactly one SELECT.
+
+    Args:
+        sql: The text, in DuckDB's dialect.
+        file: For messages.
+        line: Where in ``file`` the text begins.
+
+    Raises:
+        ModelSyntaxError: It is something else, or not SQL.
+    """
+    try:
+        statements = sqlglot.parse(sql, dialect="duckdb")
+    except ParseError as error:
+        first = error.errors[0]
+        problem = f"{first['description'].rstrip('.')} near {first['highlight']!r}"
+        raise ModelSyntaxError(problem, file=file, line=line + (first["line"] or 1) - 1) from error
+    except TokenError as error:
+        raise ModelSyntaxError("a quote or comment is not closed", file=file, line=line) from error
+    queries = [statement for statement in statements if statement is not None]
+    if len(queries) != 1 or not isinstance(queries[0], exp.Select | exp.SetOperation):
+        raise ModelSyntaxError("write exactly one SELECT statement", file=file, line=line)
+    return queries[0]
+
+
+def _read_yaml(text: str, *, file: str) -> _FrontMatter:
+    first_line = 2  # the YAML begins below `/* model`
+    try:
+        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        lines: dict[Path_, int] = {}
+        if tree is not None:
+            _index_lines(tree, (), first_line, lines, file)
+        data = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = first_line + (error.problem_mark.line if error.problem_mark else 0)
+        raise FrontMatterError(f"the YAML cannot be read: {error.problem}", file=file, line=line) from error
+    if not isinstance(data, dict):
+        raise FrontMatterError(f"the front matter must give {', '.join(_KEYS)}", file=file, line=first_line)
+    front = _FrontMatter(file=file, data=data, lines=lines)
+    for key in data:
+        if key not in _KEYS:
+            raise front.error(f"`{key}` is not known; the keys are {', '.join(_KEYS)}", key)
+    for key in _KEYS:
+        if key not in data:
+            raise front.error(f"`{key}` is missing; the keys are {', '.join(_KEYS)}")
+    return front
+
+
+def _index_lines(node: yaml.Node, path: Path_, first_line: int, lines: dict[Path_, int], file: str) -> None:
+    """Note the line of every key; refuse a key given twice, of which YAML would keep the last without a word."""
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            here = (*path, key.value)
+            line = first_line + key.start_mark.line
+            if here in lines:
+                raise FrontMatterError(f"`{key.value}` is given twice", file=file, line=line)
+            lines[here] = line
+            _index_lines(value, here, first_line, lines, file)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            lines[*path, index] = first_line + value.start_mark.line
+            _index_lines(value, (*path, index), first_line, lines, file)
+
+
+def _columns(front: _FrontMatter) -> tuple[GoldColumn, ...]:
+    listed = front.data["columns"]
+    if not isinstance(listed, dict) or not listed:
+        raise front.error("columns must map each output column to its type, unit and description", "columns")
+    return tuple(_column(front, name, given) for name, given in listed.items())
+
+
+def _column(front: _FrontMatter, name: str, given: object) -> GoldColumn:
+    path = ("columns", name)
+    if not isinstance(given, dict) or not given.keys() <= {"type", "unit", "description"}:
+        raise front.error(f"column {name} must have type and description, and unit if it is a number", *path)
+    logical_type = front.text(given, "type", *path)
+    try:
+        kind = family(logical_type)
+    except ValueError:
+        kind = None
+    if kind not in _TYPES:
+        known = ", ".join(sorted(_TYPES))
+        raise front.error(f"{logical_type!r} is no type for gold; use one of {known} with (precision,scale)", *path)
+    is_key = name == "id" or name.endswith("_id")
+    if kind in _NUMBERS and not is_key:
+        front.text(given, "unit", *path)
+    unit = given.get("unit")
+    return GoldColumn(
+        name=name,
+        type=logical_type,
+        description=front.text(given, "description", *path),
+        unit=None if unit is None else str(unit),
+    )
+
+
+def _known_columns(front: _FrontMatter, key: str, columns: Sequence[GoldColumn]) -> tuple[str, ...]:
+    names = front.names(front.data[key], key)
+    for name in names:
+        if name not in {column.name for column in columns}:
+            raise front.error(f"{key} names {name}, which is not among the columns", key)
+    return names
+
+
+def _freshness_hours(front: _FrontMatter) -> int:
+    hours = front.data["freshness_hours"]
+    if not isinstance(hours, int) or hours <= 0:
+        raise front.error("freshness_hours must be a whole number of hours above 0", "freshness_hours")
+    return hours
+
+
+def _checks(front: _FrontMatter, *, table: str, columns: Sequence[GoldColumn]) -> tuple[Check, ...]:
+    """Return the grain's two checks and the listed ones, all as SQL that returns the rows at fault."""
+    grain = _known_columns(front, "grain", columns)
+    listed = front.data["checks"]
+    if not isinstance(listed, list):
+        raise front.error("checks must be a list; write `checks: []` for none", "checks")
+    line = front.lines["grain",]
+    checks = [_not_null(table, grain, line), _unique(table, grain, line)]
+    for index, given in enumerate(listed):
+        line = front.lines["checks", index]
+        match given:
+            case {"not_null": names, **rest} if not rest:
+                checks.append(_not_null(table, _names_in(front, names, columns, index), line))
+            case {"unique": names, **rest} if not rest:
+                checks.append(_unique(table, _names_in(front, names, columns, index), line))
+            case {"name": str(name), "sql": str(sql), **rest} if not rest:
+                checks.append(Check(name=name, sql=sql, line=front.lines["checks", index, "sql"]))
+            case _:
+                raise front.error("a check is `not_null: [..]`, `unique: [..]`, or `name` with `sql`", "checks", index)
+    return tuple(checks)
+
+
+def _names_in(front: _FrontMatter, value: object, columns: Sequence[GoldColumn], index: int) -> tuple[str, ...]:
+    names = front.names(value, "checks", index)
+    for name in names:
+        if name not in {column.name for column in columns}:
+            raise front.error(f"the check names {name}, which is not among the columns", "checks", index)
+    return names
+
+
+def _not_null(table: str, names: Sequence[str], line: int) -> Check:
+    condition = " OR ".join(f"{name} IS NULL" for name in names)
+    return Check(
+        name=f"not_null({', '.join(names)})",
+        sql=f"SELECT {', '.join(names)} FROM {table} WHERE {condition}",
+        line=line,
+    )
+
+
+def _unique(table: str, names: Sequence[str], line: int) -> Check:
+    columns = ", ".join(names)
+    return Check(
+        name=f"unique({columns})",
+        sql=f"SELECT {columns}, COUNT(*) AS copies FROM {table} GROUP BY {columns} HAVING COUNT(*) > 1",
+        line=line,
+    )

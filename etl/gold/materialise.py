@@ -1,0 +1,328 @@
+"""Compute the gold models: write into memory, audit, and only then commit to Iceberg.
+
+Every model becomes exactly one snapshot that says which snapshots it was computed from.
+The same SQL over the same snapshots is not computed again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import ClassVar
+
+import duckdb
+from pyiceberg.catalog import Catalog
+from pyiceberg.table import Table
+
+from etl.contracts.publication import TablePin
+from etl.engine.catalog import catalog_errors, open_catalog
+from etl.engine.lake import LakeConfig
+from etl.engine.session import duckdb_errors, duckdb_session
+from etl.engine.sql import qualified
+from etl.engine.tables import data_files, ensure_table, load_table, snapshot_relation
+from etl.engine.types import iceberg_schema
+from etl.engine.write import table_write
+from etl.errors import LakehouseError, OperatorError
+from etl.gold.compile import MODELS_FOLDER, CompiledModel, check_sql, compile_models, load_models
+from etl.gold.model import MODEL_SCHEMA, SILVER_SCHEMA, GoldModel
+from etl.jobs.progress import Progress
+from etl.ports.catalog import TableMissingError
+
+FINGERPRINT = "lakeside.fingerprint"
+"""Snapshot property: hash over the SQL, the contract and the input snapshots."""
+INPUTS = "lakeside.inputs"
+"""Snapshot property: JSON of input table to snapshot id."""
+AS_OF = "lakeside.as-of"
+"""Snapshot property: source time at which the data stands, ISO 8601."""
+
+
+class CheckFailedError(OperatorError):
+    """New rows of a model break its checks, so the table keeps its last good version."""
+
+    guidance: ClassVar[str] = "Run the check's SQL from the model file to see the rows, correct the cause, then retry."
+
+
+class ModelComputationError(OperatorError):
+    """The engine could not compute a model."""
+
+    guidance: ClassVar[str] = "Correct the model file named in the message, then retry the run; its table is unchanged."
+
+
+class GoldIncompleteError(OperatorError):
+    """Some models could not be brought up to date; all others were."""
+
+    guidance: ClassVar[str] = (
+        "Correct what the message names, then retry the run: models already done are not repeated."
+    )
+
+
+class Outcome(StrEnum):
+    """What became of a model."""
+
+    WRITTEN = "written"
+    UNCHANGED = "unchanged"
+    """Same SQL, same inputs: the table stands as it is."""
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    """It reads a model that failed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckResult:
+    """One check on the rows that were about to be committed."""
+
+    name: str
+    failing_rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelResult:
+    """One model in one run."""
+
+    table: str
+    outcome: Outcome
+    rows: int = 0
+    seconds: float = 0.0
+    pin: TablePin | None = None
+    """The table's version to read; None if the model failed or was skipped."""
+    checks: tuple[CheckResult, ...] = ()
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Inputs:
+    """The snapshots that a run computes from, and what its session has opened."""
+
+    silver: Mapping[str, Table]
+    as_of: datetime
+
+
+def materialise(
+    lake: LakeConfig,
+    progress: Progress,
+    *,
+    as_of: datetime | None = None,
+    models_folder: Path = MODELS_FOLDER,
+) -> tuple[ModelResult, ...]:
+    """Bring every gold model up to date with silver as it is now.
+
+    Args:
+        lake: The lake.
+        progress: Told the model being computed, and the rows of those done.
+        as_of: Source time at which silver stands; its latest commit time if None.
+        models_folder: Where the model files are.
+
+    Returns:
+        One result for each model, in the order computed; all written or unchanged.
+
+    Raises:
+        ModelError: A model file is wrong; nothing was written.
+        TableMissingError: Silver is empty; nothing was written.
+        GoldIncompleteError: A model failed; what does not depend on it is up to date.
+        CatalogUnavailableError: The catalog did not answer.
+    """
+    catalog = open_catalog(lake)
+    models = load_models(models_folder)
+    silver = _silver_tables(catalog)
+    compiled = compile_models(
+        models, silver={name: tuple(field.name for field in table.schema().fields) for name, table in silver.items()}
+    )
+    with duckdb_session(lake) as connection:
+        _open_silver(connection, silver)
+        run = _Run(
+            catalog=catalog,
+            connection=connection,
+            inputs=_Inputs(silver=silver, as_of=as_of or _latest_commit(connection, silver)),
+        )
+        results: list[ModelResult] = []
+        for model in compiled:
+            progress.update(model=model.model.table, done=len(results), of=len(compiled))
+            results.append(run.bring_up_to_date(model))
+        progress.update(model=None, done=len(results), of=len(compiled))
+    broken = [result for result in results if result.outcome in {Outcome.FAILED, Outcome.SKIPPED}]
+    if broken:
+        raise GoldIncompleteError(" ".join(f"{result.table} {result.outcome}: {result.problem}" for result in broken))
+    return tuple(results)
+
+
+class _Run:
+    """One pass over the models, each seeing what the ones before it made."""
+
+    def __init__(self, *, catalog: Catalog, connection: duckdb.DuckDBPyConnection, inputs: _Inputs) -> None:
+        self._catalog = catalog
+        self._connection = connection
+        self._as_of = inputs.as_of
+        self._snapshots = {f"{SILVER_SCHEMA}.{name}": _snapshot_id(table) for name, table in inputs.silver.items()}
+        """Snapshot of every table that models may read; a gold table is missing from it until it is up to date."""
+
+    def bring_up_to_date(self, compiled: CompiledModel) -> ModelResult:
+        """Compute, check and commit one model, unless it stands already or cannot be computed."""
+        started = time.perf_counter()
+        table_name = compiled.model.table
+        missing = [name for name in compiled.inputs if name not in self._snapshots]
+        if missing:
+            problem = f"it reads {', '.join(missing)}"
+            return ModelResult(table=table_name, outcome=Outcome.SKIPPED, problem=problem)
+        sql = compiled.sql("duckdb", as_of=self._as_of)
+        fingerprint = self._fingerprint(compiled, sql)
+        try:
+            standing = self._standing(table_name, fingerprint)
+            if standing is not None:
+                self._connection.execute(f"CREATE VIEW {qualified(table_name)} AS {snapshot_relation(standing)}")
+                return self._done(standing, Outcome.UNCHANGED, started, checks=())
+            rows = self._compute(compiled, sql)
+            checks = self._audit(compiled)
+            table = self._commit(compiled, fingerprint, rows)
+        except LakehouseError as error:
+            if not isinstance(error, OperatorError):
+                raise
+            seconds = time.perf_counter() - started
+            return ModelResult(table=table_name, outcome=Outcome.FAILED, seconds=seconds, problem=str(error))
+        return self._done(table, Outcome.WRITTEN, started, checks=checks)
+
+    def _fingerprint(self, compiled: CompiledModel, sql: str) -> str:
+        parts = [sql, *(check_sql(check, "duckdb", as_of=self._as_of) for check in compiled.checks)]
+        parts += [f"{name}@{self._snapshots[name]}" for name in compiled.inputs]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    def _standing(self, table_name: str, fingerprint: str) -> Table | None:
+        """Return the table if its current snapshot is already what would be computed."""
+        try:
+            table = load_table(self._catalog, table_name)
+        except TableMissingError:
+            return None
+        snapshot = table.current_snapshot()
+        if snapshot is None or snapshot.summary is None:
+            return None
+        return table if snapshot.summary.additional_properties.get(FINGERPRINT) == fingerprint else None
+
+    def _compute(self, compiled: CompiledModel, sql: str) -> int:
+        """Fill the session's own ``gold.<model>``; nothing reaches the lake yet."""
+        try:
+            with duckdb_errors():
+                name = qualified(compiled.model.table)
+                self._connection.execute(f"CREATE TABLE {name} AS {sql}")
+                ((rows,),) = self._connection.execute(f"SELECT COUNT(*) FROM {name}").fetchall()
+        except duckdb.Error as error:
+            first_line = str(error).partition("\n")[0]
+            raise ModelComputationError(f"{compiled.model.file} cannot be computed: {first_line}") from error
+        return int(rows)
+
+    def _audit(self, compiled: CompiledModel) -> tuple[CheckResult, ...]:
+        results = []
+        for check in compiled.checks:
+            sql = check_sql(check, "duckdb", as_of=self._as_of)
+            try:
+                ((failing_rows,),) = self._connection.execute(f"SELECT COUNT(*) FROM ({sql})").fetchall()
+            except duckdb.Error as error:
+                first_line = str(error).partition("\n")[0]
+                message = f"{compiled.model.file}:{check.check.line}: check {check.check.name}: {first_line}"
+                raise ModelComputationError(message) from error
+            results.append(CheckResult(name=check.check.name, failing_rows=int(failing_rows)))
+        failed = [f"{result.name} ({result.failing_rows} rows)" for result in results if result.failing_rows]
+        if failed:
+            self._connection.execute(f"DROP TABLE {qualified(compiled.model.table)}")
+            raise CheckFailedError(f"{compiled.model.table} keeps its last good version: {', '.join(failed)} failed")
+        return tuple(results)
+
+    def _commit(self, compiled: CompiledModel, fingerprint: str, rows: int) -> Table:
+        """Replace the table's rows in one snapshot."""
+        model = compiled.model
+        schema = iceberg_schema((column.name, column.type) for column in model.columns)
+        partition = "tenant_id" if "tenant_id" in model.column_names else None
+        table = ensure_table(self._catalog, model.table, schema, partition_by=partition)
+        _evolve(table, model)
+        properties = {
+            FINGERPRINT: fingerprint,
+            INPUTS: json.dumps({name: self._snapshots[name] for name in compiled.inputs}),
+            AS_OF: self._as_of.isoformat(),
+        }
+        with table_write(table, self._connection) as write:
+            files = write.parquet(f"SELECT * FROM {qualified(model.table)}") if rows else ()
+            write.commit(add=files, delete=data_files(table), properties=properties)
+        with catalog_errors():
+            return table.refresh()
+
+    def _done(self, table: Table, outcome: Outcome, started: float, *, checks: Sequence[CheckResult]) -> ModelResult:
+        name = ".".join(table.name())
+        snapshot_id = _snapshot_id(table)
+        self._snapshots[name] = snapshot_id
+        snapshot = table.current_snapshot()
+        assert snapshot is not None
+        assert snapshot.summary is not None
+        rows = int(snapshot.summary.additional_properties.get("total-records", 0))
+        return ModelResult(
+            table=name,
+            outcome=outcome,
+            rows=rows,
+            seconds=time.perf_counter() - started,
+            pin=TablePin(table=name, metadata_location=table.metadata_location, snapshot_id=snapshot_id, rows=rows),
+            checks=tuple(checks),
+        )
+
+
+def _silver_tables(catalog: Catalog) -> dict[str, Table]:
+    """Return silver's tables at their current snapshots, by bare name."""
+    with catalog_errors():
+        names = [name for _, name in catalog.list_tables(SILVER_SCHEMA)] if _has_silver(catalog) else []
+    if not names:
+        raise TableMissingError("silver has no tables yet", table=SILVER_SCHEMA)
+    return {name: load_table(catalog, f"{SILVER_SCHEMA}.{name}") for name in sorted(names)}
+
+
+def _has_silver(catalog: Catalog) -> bool:
+    return (SILVER_SCHEMA,) in catalog.list_namespaces()
+
+
+def _snapshot_id(table: Table) -> int:
+    """Return the table's current snapshot; 0 stands for a table nothing was ever committed to."""
+    snapshot = table.current_snapshot()
+    return snapshot.snapshot_id if snapshot else 0
+
+
+def _open_silver(connection: duckdb.DuckDBPyConnection, silver: Mapping[str, Table]) -> None:
+    connection.execute(f"CREATE SCHEMA {SILVER_SCHEMA}")
+    connection.execute(f"CREATE SCHEMA {MODEL_SCHEMA}")
+    for name, table in silver.items():
+        view = qualified(f"{SILVER_SCHEMA}.{name}")
+        connection.execute(f"CREATE VIEW {view} AS {snapshot_relation(table)}")
+
+
+def _latest_commit(connection: duckdb.DuckDBPyConnection, silver: Mapping[str, Table]) -> datetime:
+    """Return the latest source commit time that silver holds."""
+    latest = " UNION ALL ".join(
+        f"SELECT MAX(_committed_at) AS moment FROM {qualified(f'{SILVER_SCHEMA}.{name}')}" for name in silver
+    )
+    ((moment,),) = connection.execute(f"SELECT MAX(moment) FROM ({latest})").fetchall()
+    if moment is None:
+        raise TableMissingError("silver has no rows yet", table=SILVER_SCHEMA)
+    assert isinstance(moment, datetime)
+    return moment
+
+
+def _evolve(table: Table, model: GoldModel) -> None:
+    """Give the table the model's columns; a column of another type is replaced by a new one.
+
+    Older snapshots keep their schema, so publications that pin them are not disturbed.
+    """
+    wanted = {
+        field.name: field.field_type
+        for field in iceberg_schema((each.name, each.type) for each in model.columns).fields
+    }
+    present = {field.name: field.field_type for field in table.schema().fields}
+    if present == wanted:
+        return
+    with catalog_errors(), table.update_schema(allow_incompatible_changes=True) as update:
+        for name, kind in present.items():
+            if wanted.get(name) != kind:
+                update.delete_column(name)
+    with catalog_errors(), table.update_schema() as update:
+        for name, kind in wanted.items():
+            if present.get(name) != kind:
+                update.add_column(name, kind)

@@ -1,0 +1,121 @@
+"""What a gold model is: the promise it makes to readers, and the SELECT that keeps it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from sqlglot import exp
+
+from etl.errors import OperatorError
+
+MODEL_SCHEMA = "gold"
+"""Schema of every model's table; silver's tables are the only other input."""
+SILVER_SCHEMA = "silver"
+
+
+class ModelError(OperatorError):
+    """A gold model cannot be used as it is written."""
+
+    guidance: ClassVar[str] = "Correct the model file at the line given, then retry the run; nothing was written."
+
+    def __init__(self, problem: str, /, *, file: str, line: int) -> None:
+        """Place the problem in its file.
+
+        Args:
+            problem: What is wrong and what to write instead.
+            file: Name of the model file.
+            line: Line in it, counted from 1.
+        """
+        super().__init__(f"{file}:{line}: {problem}")
+        self.file = file
+        self.line = line
+
+
+class FrontMatterError(ModelError):
+    """The comment at the head of a model file is incomplete or wrong."""
+
+
+class ModelSyntaxError(ModelError):
+    """The SQL of a model cannot be read."""
+
+
+class NotPortableError(ModelError):
+    """The SQL uses a construct that does not mean the same on every engine."""
+
+
+class UnknownReferenceError(ModelError):
+    """The SQL names a table or column that does not exist."""
+
+
+class OutputMismatchError(ModelError):
+    """The SELECT's columns are not the declared ones."""
+
+
+class ModelCycleError(ModelError):
+    """Models depend on each other in a circle."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoldColumn:
+    """One column of a model's table."""
+
+    name: str
+    type: str
+    """Logical type, see `etl.contracts.types`."""
+    description: str
+    unit: str | None = None
+    """What one means, e.g. ``orders``, ``tenant currency``, ``ratio``. Every number that is not a key has one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """A rule about a model's rows: SQL that returns the rows that break it."""
+
+    name: str
+    sql: str
+    """Names the model's own table as ``gold.<model>``; on new data it sees the rows not yet committed."""
+    line: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoldModel:
+    """One model file, read but not yet compared with the others."""
+
+    name: str
+    """File name without ``.sql``; the table is ``gold.<name>``."""
+    file: str
+    title: str
+    question: str
+    """What a reader learns from it, as a question."""
+    grain: tuple[str, ...]
+    """What one row stands for: these columns are never NULL and together unique."""
+    columns: tuple[GoldColumn, ...]
+    freshness_hours: int
+    """The data promises to be at most this old."""
+    incremental_key: tuple[str, ...]
+    """Rows with one value of these columns depend only on silver rows with the same value."""
+    checks: tuple[Check, ...]
+    query: exp.Query
+    """The SELECT, parsed in DuckDB's dialect; node positions are lines of the file."""
+
+    @property
+    def table(self) -> str:
+        """Qualified name of the model's table."""
+        return f"{MODEL_SCHEMA}.{self.name}"
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """Names of the output columns, in order."""
+        return tuple(column.name for column in self.columns)
+
+    def column(self, name: str) -> GoldColumn:
+        """Return the column called ``name``.
+
+        Raises:
+            KeyError: The model has no such column.
+        """
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(name)
