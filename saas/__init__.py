@@ -1,0 +1,1 @@
+"""The source application: shops, their customers and what they sell; knows nothing of the lakehouse."""

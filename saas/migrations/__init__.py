@@ -1,0 +1,1 @@
+"""The source schema's history, applied by the owner role."""

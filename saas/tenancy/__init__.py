@@ -1,0 +1,1 @@
+"""Keeps tenants apart: `scope` says whose rows are meant, `managers` refuse to guess, the database enforces both."""
