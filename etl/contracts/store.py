@@ -1,0 +1,48 @@
+"""Keeps every version of every table's contract in bronze, beside the files written under it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from etl.bronze.layout import contract_key, contract_version, contracts_prefix
+from etl.contracts.table import TableContract, TableId
+from etl.ports.object_store import ObjectStore
+
+
+def record_contract(store: ObjectStore, contract: TableContract) -> TableContract:
+    """Return the contract with its version: the newest one's if the shape is the same, else the next.
+
+    A new version is stored before it is returned. Repeating changes nothing.
+
+    Raises:
+        ObjectExistsError: Another writer recorded a different contract at the same moment.
+        StoreFullError: No room.
+        StoreUnavailableError: The store did not answer.
+    """
+    newest = newest_contract(store, contract.table)
+    if newest is not None and newest.fingerprint == contract.fingerprint:
+        return newest
+    recorded = replace(contract, version=newest.version + 1 if newest else 1)
+    store.put(contract_key(recorded.table, recorded.version), recorded.to_json().encode())
+    return recorded
+
+
+def newest_contract(store: ObjectStore, table: TableId) -> TableContract | None:
+    """Return the contract recorded last; None before the first.
+
+    Raises:
+        StoreUnavailableError: The store did not answer.
+    """
+    versions = [contract_version(info.key) for info in store.list(contracts_prefix(table))]
+    newest = max((version for version in versions if version is not None), default=None)
+    return None if newest is None else read_contract(store, table, newest)
+
+
+def read_contract(store: ObjectStore, table: TableId, version: int) -> TableContract:
+    """Return one recorded version.
+
+    Raises:
+        ObjectMissingError: There is no such version.
+        StoreUnavailableError: The store did not answer.
+    """
+    return TableContract.from_json(store.get(contract_key(table, version)))
