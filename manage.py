@@ -3,15 +3,14 @@
 
 import sys
 
-from config import env
+from config.boot import boot
+from config.command_line import run_command
 
 
 def main() -> None:
     """Run the command named on the command line."""
-    env.choose_settings()
-    from django.core.management import execute_from_command_line  # noqa: PLC0415 - settings come first
-
-    execute_from_command_line(sys.argv)
+    boot()
+    run_command(sys.argv)
 
 
 if __name__ == "__main__":

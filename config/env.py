@@ -1,0 +1,317 @@
+"""The environment, read once into one typed, frozen class; nothing else reads `os.environ`.
+
+Precedence: the environment, then `.env` in the project's folder, then
+`$LAKEHOUSE_HOME/run/embedded.env`, which `manage.py up` keeps while it runs so that any
+other command finds the embedded servers. Processes started by a supervisor
+(`LAKEHOUSE_SUPERVISED`) read their environment alone: they were given what they need.
+
+Every variable is described in `docs/settings.md`; a test compares the two.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, field, fields, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+PROJECT = Path(__file__).resolve().parent.parent
+"""The folder that holds `manage.py`."""
+
+SOURCE_TABLES = (
+    "tenants",
+    "customers",
+    "products",
+    "orders",
+    "order_items",
+    "events",
+    "subscriptions",
+    "invoices",
+)
+
+_GIBIBYTE = 1024**3
+_SECRET_KEY_LENGTH = 50
+_STACK_DATABASE_URLS = ("DATABASE_URL", "APP_DATABASE_URL", "LAKEHOUSE_SOURCE_URL", "LAKEHOUSE_CATALOG_URL")
+_INHERITED = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "VIRTUAL_ENV", "SSL_CERT_FILE")
+
+
+class SettingsError(Exception):
+    """A settings value is missing or wrong; the message says which and what to do."""
+
+
+class Environment(StrEnum):
+    """Where Lakeside runs."""
+
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+
+
+class Backend(StrEnum):
+    """What carries the data path."""
+
+    EMBEDDED = "embedded"
+    AWS = "aws"
+
+
+def _variable(name: str, parse: Callable[[str], object], *, default: object = None, secret: bool = False) -> Any:
+    """Declare a field read from the variable ``name``.
+
+    Args:
+        name: The environment variable.
+        parse: Turns its text into the field's value; raises `ValueError` saying what it must be.
+        default: The value when the variable is unset or empty.
+        secret: Whether the text must never be repeated in a message.
+    """
+    return field(default=default, metadata={"variable": name, "parse": parse, "secret": secret})
+
+
+def _postgres_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in {"postgres", "postgresql"} or not parts.hostname or not parts.path.strip("/"):
+        raise ValueError("must look like postgresql://user:password@host:5432/database")
+    return text
+
+
+def _redis_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in {"redis", "rediss"} or not parts.hostname:
+        raise ValueError("must look like redis://:password@host:6379/0")
+    return text
+
+
+def _http_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("must start with http:// or https:// and name a host")
+    return text
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    return tuple(_http_url(origin) for origin in _words(text))
+
+
+def _secret_key(text: str) -> str:
+    if len(text) < _SECRET_KEY_LENGTH:
+        raise ValueError(f"must be at least {_SECRET_KEY_LENGTH} random characters")
+    return text
+
+
+def _words(text: str) -> tuple[str, ...]:
+    words = tuple(word.strip() for word in text.split(",") if word.strip())
+    if not words:
+        raise ValueError("must be a comma-separated list with at least one entry")
+    return words
+
+
+def _boolean(text: str) -> bool:
+    values = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+    if text.lower() not in values:
+        raise ValueError("must be true or false")
+    return values[text.lower()]
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise ValueError("must be a whole number above zero")
+    return int(text)
+
+
+def _choice(kind: type[StrEnum]) -> Callable[[str], StrEnum]:
+    def parse(text: str) -> StrEnum:
+        if text not in set(kind):
+            raise ValueError(f"must be {' or '.join(kind)}")
+        return kind(text)
+
+    return parse
+
+
+def _folder(text: str) -> Path:
+    return (PROJECT / Path(text).expanduser()).resolve()
+
+
+def _lake_uri(text: str) -> str:
+    scheme = urlsplit(text).scheme
+    if scheme not in {"", "s3"}:
+        raise ValueError("must be a folder or start with s3://")
+    return text if scheme else str(_folder(text))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LakehouseEnv:
+    """What the data path and its control plane need to know: `settings.LAKEHOUSE`."""
+
+    environment: Environment = _variable("LAKEHOUSE_ENV", _choice(Environment), default=Environment.DEVELOPMENT)
+    backend: Backend = _variable("LAKEHOUSE_BACKEND", _choice(Backend), default=Backend.EMBEDDED)
+    home: Path = _variable("LAKEHOUSE_HOME", _folder, default=PROJECT / "var")
+    """Holds run/, private/, postgres/, valkey/, lake/, jobs/, log/ and bench/."""
+    lake_uri: str = _variable("LAKEHOUSE_LAKE_URI", _lake_uri, default="")
+    """Root of bronze and the warehouse; `<home>/lake` unless set."""
+    source_url: str | None = _variable("LAKEHOUSE_SOURCE_URL", _postgres_url, secret=True)
+    source_tables: tuple[str, ...] = _variable("LAKEHOUSE_SOURCE_TABLES", _words, default=SOURCE_TABLES)
+    catalog_url: str | None = _variable("LAKEHOUSE_CATALOG_URL", _postgres_url, secret=True)
+    job_memory_bytes: int = _variable("LAKEHOUSE_JOB_MEMORY_BYTES", _positive, default=2 * _GIBIBYTE)
+    s3_bucket: str | None = _variable("LAKEHOUSE_S3_BUCKET", str)
+    s3_endpoint: str | None = _variable("LAKEHOUSE_S3_ENDPOINT", _http_url)
+    supervised: bool = _variable("LAKEHOUSE_SUPERVISED", _boolean, default=False)
+    """Set by a supervisor for the processes it starts."""
+
+    def __post_init__(self) -> None:
+        if not self.lake_uri:
+            object.__setattr__(self, "lake_uri", str(self.home / "lake"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Env:
+    """Every value Lakeside takes from its environment."""
+
+    database_url: str | None = _variable("DATABASE_URL", _postgres_url, secret=True)
+    """The owner: migrates, provisions, seeds."""
+    app_database_url: str | None = _variable("APP_DATABASE_URL", _postgres_url, secret=True)
+    """The role of web and workers, subject to row-level security."""
+    redis_url: str | None = _variable("REDIS_URL", _redis_url, secret=True)
+    secret_key: str | None = _variable("DJANGO_SECRET_KEY", _secret_key, secret=True)
+    allowed_hosts: tuple[str, ...] = _variable("DJANGO_ALLOWED_HOSTS", _words, default=())
+    csrf_trusted_origins: tuple[str, ...] = _variable("DJANGO_CSRF_TRUSTED_ORIGINS", _origins, default=())
+    debug: bool = _variable("DJANGO_DEBUG", _boolean, default=False)
+    lakehouse: LakehouseEnv = field(default_factory=LakehouseEnv)
+
+
+_Part = TypeVar("_Part", LakehouseEnv, Env)
+
+
+def declared() -> tuple[Field[Any], ...]:
+    """Return every field that is read from a variable."""
+    return tuple(each for part in (Env, LakehouseEnv) for each in fields(part) if "variable" in each.metadata)
+
+
+def variables() -> tuple[str, ...]:
+    """Return the name of every variable Lakeside reads, in the order declared."""
+    return tuple(each.metadata["variable"] for each in declared())
+
+
+@functools.cache
+def load() -> Env:
+    """Return the process's environment, read on the first call.
+
+    Raises:
+        SettingsError: A value is wrong, or a LAKEHOUSE_ variable unknown.
+    """
+    return read(os.environ)
+
+
+def without_stack() -> Env:
+    """Return what was configured by a person: `load` without a running stack's URLs.
+
+    Raises:
+        SettingsError: A value is wrong, or a LAKEHOUSE_ variable unknown.
+    """
+    return read(os.environ, with_stack=False)
+
+
+def read(environment: Mapping[str, str], *, project: Path = PROJECT, with_stack: bool = True) -> Env:
+    """Read and check all variables.
+
+    Args:
+        environment: Names and texts, which take precedence over the files.
+        project: The folder whose `.env` is read.
+        with_stack: Whether a running stack's `embedded.env` completes what is missing.
+
+    Raises:
+        SettingsError: A value is wrong, or a LAKEHOUSE_ variable unknown.
+    """
+    values = _ours(environment, origin="the environment")
+    if _parse(LakehouseEnv, values).supervised:
+        return _env(values)
+    values = _ours(_read_file(project / ".env"), origin=".env") | values
+    if with_stack:
+        stack_file = _parse(LakehouseEnv, values).home / "run" / "embedded.env"
+        values = _complete(values, _ours(_read_file(stack_file), origin=str(stack_file)))
+    return _env(values)
+
+
+def child_environment(values: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a process we start: the machine's basics and ``values``."""
+    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    return {**inherited, "TZ": "UTC", **values}
+
+
+def choose_settings() -> None:
+    """Name the Django settings by ``LAKEHOUSE_ENV``, unless DJANGO_SETTINGS_MODULE names them.
+
+    Raises:
+        SettingsError: A value is wrong, or a LAKEHOUSE_ variable unknown.
+    """
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", f"config.settings.{load().lakehouse.environment}")
+
+
+def export(values: Mapping[str, str]) -> None:
+    """Put values into this process's environment, as the test suite does before settings load."""
+    os.environ.update(values)
+    load.cache_clear()
+
+
+def _ours(environment: Mapping[str, str], *, origin: str) -> dict[str, str]:
+    """Return our variables that have a text, refusing a LAKEHOUSE_ name we do not know."""
+    known = variables()
+    for name in environment:
+        if name.startswith("LAKEHOUSE_") and name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else "docs/settings.md lists the known ones."
+            raise SettingsError(f"{name} in {origin} is not a setting of Lakeside: {hint}")
+    return {name: environment[name] for name in known if environment.get(name)}
+
+
+def _complete(values: Mapping[str, str], stack: Mapping[str, str]) -> dict[str, str]:
+    """Add a running stack's URLs, without mixing its database with another one."""
+    foreign_database = "DATABASE_URL" in values and values["DATABASE_URL"] != stack.get("DATABASE_URL")
+    skipped = _STACK_DATABASE_URLS if foreign_database else ()
+    return {name: text for name, text in stack.items() if name not in skipped} | dict(values)
+
+
+def _read_file(path: Path) -> dict[str, str]:
+    """Return the NAME=text lines of a file; nothing if there is no such file."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read ({error.strerror}): correct its permissions.") from error
+    values = {}
+    for number, raw in enumerate(lines, start=1):
+        line = raw.strip().removeprefix("export ")
+        if not line or line.startswith("#"):
+            continue
+        name, equals, text = line.partition("=")
+        if not equals or not name.strip().isidentifier():
+            raise SettingsError(f"{path}, line {number}: write NAME=value, or start the line with #.")
+        values[name.strip()] = _unquote(text.strip())
+    return values
+
+
+def _unquote(text: str) -> str:
+    if text[:1] in {"'", '"'} and text[-1:] == text[:1]:
+        return text[1:-1]
+    return text
+
+
+def _parse(part: type[_Part], values: Mapping[str, str]) -> _Part:
+    """Build a part from the variables it declares, each checked."""
+    arguments = {}
+    for each in fields(part):
+        name = each.metadata.get("variable")
+        if name in values:
+            try:
+                arguments[each.name] = each.metadata["parse"](values[name])
+            except ValueError as error:
+                shown = "" if each.metadata["secret"] else f", not {values[name]!r}"
+                raise SettingsError(f"{name} {error}{shown}.") from error
+    return part(**arguments)
+
+
+def _env(values: Mapping[str, str]) -> Env:
+    return replace(_parse(Env, values), lakehouse=_parse(LakehouseEnv, values))

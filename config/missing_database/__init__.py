@@ -1,0 +1,1 @@
+"""The database backend of an alias whose URL is unset."""

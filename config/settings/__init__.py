@@ -1,0 +1,1 @@
+"""Django's settings: one module per environment over topics they share."""
