@@ -238,9 +238,11 @@ def scratch_server() -> Iterator[Server]:
     server = Server(home=home, bin=binaries, port=port, password=password)
     process: subprocess.Popen[bytes] | None = None
     try:
-        initdb = [binaries / "initdb", "-D", data, "-U", "lakehouse", "--auth=scram-sha-256", f"--pwfile={secret}"]
-        subprocess.run([*initdb, "-E", "UTF8", "--locale=C.UTF-8"], check=True, stdout=subprocess.DEVNULL, **how)
-        postgres = [binaries / "postgres", "-D", data, *(f"-c{name}={value}" for name, value in settings.items())]
+        initdb: list[str | Path] = [binaries / "initdb", "-D", data, "-U", "lakehouse", f"--pwfile={secret}"]
+        initdb += ["--auth=scram-sha-256", "-E", "UTF8", "--locale=C.UTF-8"]
+        subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL, **how)
+        postgres: list[str | Path] = [binaries / "postgres", "-D", data]
+        postgres += [f"-c{name}={value}" for name, value in settings.items()]
         with (home / "postgres.log").open("wb") as log:
             process = subprocess.Popen(
                 postgres, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, **how

@@ -1,0 +1,95 @@
+"""Starts the peers from a benchmark: their own interpreter, their own folder, no telemetry."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+from tests.bench import common
+
+ENVIRONMENT = common.PROJECT / ".venv-bench"
+_HERE = Path(__file__).parent
+
+Backend = Literal["connectorx", "pyarrow", "sqlalchemy"]
+Destination = Literal["duckdb", "parquet"]
+
+
+def require() -> None:
+    """Stop with a sentence if the peers are not installed."""
+    if not (ENVIRONMENT / "bin" / "dbt").exists():
+        raise SystemExit("The peers are not installed: `make bench` creates .venv-bench from requirements-bench.txt.")
+
+
+def dlt_load(url: str, tables: Sequence[str], *, backend: Backend, destination: Destination, folder: Path) -> float:
+    """Copy ``tables`` of schema public into ``folder`` with dlt; return the wall seconds of its process.
+
+    Raises:
+        SystemExit: dlt failed; its output is in the message.
+    """
+    order = {"url": url, "tables": list(tables), "backend": backend, "destination": destination, "folder": str(folder)}
+    return _run("dlt", [str(ENVIRONMENT / "bin" / "python"), str(_HERE / "dlt_load.py")], folder, json.dumps(order))
+
+
+def dbt_run(models: Mapping[str, str], tables: Sequence[str], *, destination: Destination, folder: Path) -> float:
+    """Build gold models with dbt-duckdb from what `dlt_load` left in ``folder``; return the wall seconds.
+
+    Args:
+        models: SELECT in DuckDB's dialect by model name, reading ``silver.<table>`` and ``gold.<model>``.
+        tables: The tables below ``silver``.
+        destination: Where `dlt_load` put them.
+        folder: Its folder; the result is the schema ``gold`` of ``peer.duckdb`` in it.
+
+    Raises:
+        SystemExit: dbt failed; its output is in the message.
+    """
+    project = folder / "dbt"
+    shutil.copytree(_HERE / "dbt", project)
+    _write_sources(project / "models" / "sources.yml", tables, destination, folder)
+    for name, select in models.items():
+        text = re.sub(r"\bsilver\.(\w+)", r"{{ source('silver', '\1') }}", select)
+        text = re.sub(r"\bgold\.(\w+)", r"{{ ref('\1') }}", text)
+        (project / "models" / f"{name}.sql").write_text(text)
+    command = [str(ENVIRONMENT / "bin" / "dbt"), "--quiet", "run", "--project-dir", str(project)]
+    return _run("dbt", [*command, "--profiles-dir", str(project)], folder)
+
+
+def _write_sources(path: Path, tables: Sequence[str], destination: Destination, folder: Path) -> None:
+    source: dict[str, object] = {"name": "silver", "schema": "silver", "tables": [{"name": name} for name in tables]}
+    if destination == "parquet":
+        # connectorx hands numeric columns over as DECIMAL(38,10); the models' outer casts bring them back.
+        source["meta"] = {"external_location": f"read_parquet('{folder}/silver/{{name}}/*.parquet')"}
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps({"version": 2, "sources": [source]}))  # JSON is YAML
+
+
+def _run(name: str, command: Sequence[str], folder: Path, order: str = "") -> float:
+    surroundings = {
+        "PATH": os.defpath,
+        "HOME": str(folder),
+        "TZ": "UTC",
+        "DO_NOT_TRACK": "1",
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "DBT_VERSION_CHECK": "false",
+        "PEER_DATABASE": str(folder / "peer.duckdb"),
+        "RUNTIME__DLTHUB_TELEMETRY": "false",
+        "RUNTIME__LOG_LEVEL": "ERROR",
+    }
+    done: subprocess.CompletedProcess[str] | None = None
+
+    def work() -> None:
+        nonlocal done
+        done = subprocess.run(
+            command, input=order, text=True, env=surroundings, cwd=folder, capture_output=True, check=False
+        )
+
+    seconds = common.timed(work)
+    if done is None or done.returncode:
+        output = "" if done is None else (done.stdout + done.stderr)[-4000:]
+        raise SystemExit(f"{name} failed, so there is nothing to compare with:\n{output}")
+    return seconds
