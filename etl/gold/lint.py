@@ -44,6 +44,7 @@ _INSTEAD: dict[type[exp.Expr], str] = {
     exp.TryCast: "write CAST: silver holds typed values already",
     exp.Avg: "divide sums: CAST(SUM(x) AS DOUBLE) / NULLIF(CAST(COUNT(x) AS DOUBLE), 0)",
     exp.PercentileCont: "rank with PERCENT_RANK(): Spark answers differently without a word",
+    exp.WithinGroup: "rank with PERCENT_RANK(): Spark answers differently without a word",
     exp.Median: "rank with PERCENT_RANK(): Trino has no MEDIAN",
     exp.Limit: "rank with ROW_NUMBER() and QUALIFY: LIMIT keeps arbitrary rows",
     exp.IntDiv: "divide as DOUBLE: Trino and DuckDB round // differently",
@@ -63,6 +64,8 @@ _CAST_TYPES = frozenset(
         exp.DType.VARCHAR,
     }
 )
+
+_CLOCKS = frozenset({"NOW", "GETDATE", "TRANSACTION_TIMESTAMP"})
 
 
 def line_of(node: exp.Expr) -> int:
@@ -116,6 +119,8 @@ def _ancestors(node: exp.Expr) -> Iterator[exp.Expr]:
 def _anonymous(node: exp.Expr) -> str | None:
     name = node.name.upper()
     count = ARGUMENT_COUNTS.get(name)
+    if name in _CLOCKS:
+        return f"{name}() reads a clock, and models have none; write AS_OF()"
     if count is None:
         return f"{name}() is not in the portable subset; use a function listed in docs/adr/0008-gold-models.md"
     if len(node.expressions) != count:

@@ -30,17 +30,14 @@ def expand(query: exp.Query, *, as_of: datetime) -> exp.Query:
         as_of: What ``AS_OF()`` means, an aware time.
     """
 
-    def replace(node: exp.Expr) -> exp.Expr:
-        if isinstance(node, exp.Anonymous):
-            match node.name.upper():
-                case "LOCAL_DAY":
-                    instant, zone = node.expressions
-                    return exp.cast(exp.AtTimeZone(this=instant, zone=zone), exp.DType.DATE)
-                case "AS_OF":
-                    moment = as_of.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f+00:00")
-                    return exp.cast(exp.Literal.string(moment), exp.DType.TIMESTAMPTZ)
-        return node
-
-    expanded = query.copy().transform(replace)
-    assert isinstance(expanded, exp.Query)
+    moment = as_of.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f+00:00")
+    expanded = query.copy()
+    innermost_first = reversed([*expanded.find_all(exp.Anonymous)])
+    for node in innermost_first:
+        match node.name.upper(), node.expressions:
+            case "LOCAL_DAY", [instant, zone]:
+                local = exp.AtTimeZone(this=instant, zone=zone)
+                node.replace(exp.cast(local, exp.DType.DATE))
+            case "AS_OF", []:
+                node.replace(exp.cast(exp.Literal.string(moment), exp.DType.TIMESTAMPTZ))
     return expanded
