@@ -302,6 +302,6 @@ def _check_app(connection: psycopg.Connection, role: _Role) -> None:
     ).fetchone()
     if powerful:
         raise ProvisioningError(
-            f"{role.purpose.variable} connects as {role.name!r}, which is a member of {powerful[0]!r} and could see every "
-            f"tenant's rows: revoke that membership, or choose another role."
+            f"{role.purpose.variable} connects as {role.name!r}, which is a member of {powerful[0]!r} and could see "
+            f"every tenant's rows: revoke that membership, or choose another role."
         )

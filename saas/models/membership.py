@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from django.conf import settings
 from django.db import models
@@ -29,7 +29,7 @@ class Membership(TenantOwned):
     role = models.CharField(max_length=20, choices=Role, default=Role.VIEWER)
     created_at = models.DateTimeField(default=now, editable=False)
 
-    objects: ClassVar[MemberManager[Membership]] = MemberManager()
+    objects: ClassVar[MemberManager[Self]] = MemberManager()
 
     class Meta(TenantOwned.Meta):
         db_table = "memberships"

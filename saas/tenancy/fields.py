@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import models
 
-from saas.tenancy.scope import ForeignTenantError, require_scope
+from saas.tenancy.scope import require_scope, require_scope_of
+
+_Set_contra = TypeVar("_Set_contra", contravariant=True)
+_Get_co = TypeVar("_Get_co", covariant=True)
 
 
-class TenantKey(models.ForeignKey):
+class TenantKey(models.ForeignKey[_Set_contra, _Get_co]):
     """The tenant a row belongs to: filled from the scope, and refused if it is another one.
 
     The primary key, which leads with it, is its index.
@@ -25,22 +28,15 @@ class TenantKey(models.ForeignKey):
 
         Raises:
             UnscopedQueryError: No tenant is in scope.
-            ForeignTenantError: The row belongs to another tenant than the one in scope.
+            ForeignTenantError: The row belongs to another tenant.
         """
-        names = model_instance._meta.verbose_name_plural
-        scope = require_scope(type(model_instance))
-        tenant_id = getattr(model_instance, self.attname)
-        if tenant_id is None and scope.tenant_id is not None:
-            setattr(model_instance, self.attname, scope.tenant_id)
-        elif tenant_id is None or (tenant_id != scope.tenant_id and not scope.every_tenant):
-            raise ForeignTenantError(
-                f"The {names} of tenant {tenant_id} cannot be written while tenant {scope.tenant_id} is in scope: "
-                "enter that tenant's scope first."
-            )
+        if getattr(model_instance, self.attname) is None:
+            setattr(model_instance, self.attname, require_scope(type(model_instance)).tenant_id)
+        require_scope_of(model_instance, getattr(model_instance, self.attname))
         return super().pre_save(model_instance, add)
 
 
-class ScopedKey(models.ForeignKey):
+class ScopedKey(models.ForeignKey[_Set_contra, _Get_co]):
     """A reference to a row of the same tenant.
 
     Django makes neither a constraint nor an index for it: the migration operation

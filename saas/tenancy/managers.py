@@ -55,7 +55,7 @@ class TenantManager(models.Manager[_Row]):
             UnscopedQueryError: Neither is in scope.
         """
         scope = current_scope()
-        rows: TenantQuerySet[_Row] = TenantQuerySet(self.model, using=self._db or scope.using, hints=self._hints)
+        rows: TenantQuerySet[_Row] = TenantQuerySet(self.model, using=self._db or scope.using)
         if scope.every_tenant:
             return rows
         if scope.tenant_id is not None:

@@ -8,7 +8,7 @@ from django.db import models
 
 from saas.tenancy.fields import TenantKey
 from saas.tenancy.managers import TenantManager
-from saas.tenancy.scope import ForeignTenantError, require_scope
+from saas.tenancy.scope import require_scope_of
 
 
 class TenantOwned(models.Model):
@@ -29,10 +29,5 @@ class TenantOwned(models.Model):
             UnscopedQueryError: No tenant is in scope.
             ForeignTenantError: Another tenant is in scope, so the database would delete nothing.
         """
-        scope = require_scope(type(self))
-        if not scope.every_tenant and self.tenant_id != scope.tenant_id:
-            raise ForeignTenantError(
-                f"The {self._meta.verbose_name_plural} of tenant {self.tenant_id} cannot be deleted while tenant {scope.tenant_id} is in scope: "
-                "enter that tenant's scope first."
-            )
+        require_scope_of(self, self.tenant_id)
         return super().delete(*args, **kwargs)

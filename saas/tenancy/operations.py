@@ -11,6 +11,7 @@ from typing import ClassVar
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
+from django.db.models import Model
 
 TENANT_SETTING = "nullif(current_setting('app.tenant_id', true), '')::bigint"
 """The tenant in scope; NULL, which equals nothing, if there is none. After a commit the setting is ''."""
@@ -30,7 +31,7 @@ class _DatabaseOperation(Operation):
         self,
         app_label: str,
         schema_editor: BaseDatabaseSchemaEditor,
-        from_state: ProjectState,
+        from_state: ProjectState,  # noqa: ARG002 - Django's signature
         to_state: ProjectState,
     ) -> None:
         """Apply the operation."""
@@ -41,7 +42,7 @@ class _DatabaseOperation(Operation):
         self,
         app_label: str,
         schema_editor: BaseDatabaseSchemaEditor,
-        from_state: ProjectState,
+        from_state: ProjectState,  # noqa: ARG002 - Django's signature
         to_state: ProjectState,
     ) -> None:
         """Take the operation back."""
@@ -104,10 +105,8 @@ class TenantForeignKey(_DatabaseOperation):
         field = state.apps.get_model(app_label, self.model_name)._meta.get_field(self.field_name)
         table = _table(app_label, self.model_name, state)
         target = field.related_model._meta.db_table
-        return [
-            f"ALTER TABLE {table} ADD CONSTRAINT {table}_{field.column}_fk "
-            f"FOREIGN KEY (tenant_id, {field.column}) REFERENCES {target} (tenant_id, id)"
-        ]
+        reference = f"FOREIGN KEY (tenant_id, {field.column}) REFERENCES {target} (tenant_id, id)"
+        return [f"ALTER TABLE {table} ADD CONSTRAINT {table}_{field.column}_fk {reference}"]
 
     def backwards(self, app_label: str, state: ProjectState) -> list[str]:
         """Return the statements that take it back."""
@@ -157,4 +156,5 @@ class EnableRowLevelSecurity(_DatabaseOperation):
 
 
 def _table(app_label: str, model_name: str, state: ProjectState) -> str:
-    return state.apps.get_model(app_label, model_name)._meta.db_table
+    model: type[Model] = state.apps.get_model(app_label, model_name)
+    return model._meta.db_table

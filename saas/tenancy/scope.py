@@ -123,6 +123,25 @@ def require_scope(model: type[Model]) -> Scope:
     return scope
 
 
+def require_scope_of(row: Model, tenant_id: int | None) -> None:
+    """Check that a row's tenant is the one in scope, before the row is written or deleted.
+
+    Args:
+        row: The row.
+        tenant_id: Its tenant.
+
+    Raises:
+        UnscopedQueryError: No tenant is in scope.
+        ForeignTenantError: Another tenant is in scope, or the row has none.
+    """
+    scope = require_scope(type(row))
+    if tenant_id is None or (tenant_id != scope.tenant_id and not scope.every_tenant):
+        raise ForeignTenantError(
+            f"A row of {row._meta.db_table} belongs to tenant {tenant_id}, but tenant {scope.tenant_id} is in scope: "
+            "wrap the write in `with tenant_scope(tenant):` of its own tenant."
+        )
+
+
 def unscoped(model: type[Model]) -> UnscopedQueryError:
     """Return the error that says how to give a query for ``model`` its scope."""
     return UnscopedQueryError(
