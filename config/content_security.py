@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from csp.middleware import CSPMiddleware, PolicyParts
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
-from csp.middleware import CSPMiddleware, PolicyParts
 
 
-class ContentSecurityMiddleware(CSPMiddleware):  # type: ignore[misc] - the package is untyped
+class ContentSecurityMiddleware(CSPMiddleware):
     """`CSPMiddleware` with a second policy for the staff console."""
 
     def get_policy_parts(

@@ -37,7 +37,18 @@ SOURCE_TABLES = (
 _GIBIBYTE = 1024**3
 _SECRET_KEY_LENGTH = 50
 _STACK_DATABASE_URLS = ("DATABASE_URL", "APP_DATABASE_URL", "LAKEHOUSE_SOURCE_URL", "LAKEHOUSE_CATALOG_URL")
-_INHERITED = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "VIRTUAL_ENV", "SSL_CERT_FILE")
+_INHERITED = (
+    "PATH",
+    "HOME",
+    "USER",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "TMPDIR",
+    "VIRTUAL_ENV",
+    "SSL_CERT_FILE",
+    "DJANGO_SETTINGS_MODULE",
+)
 
 
 class SettingsError(Exception):
@@ -204,17 +215,39 @@ def load() -> Env:
     return read(os.environ)
 
 
-def without_stack() -> Env:
-    """Return what was configured by a person: `load` without a running stack's URLs.
+def gathered() -> dict[str, str]:
+    """Return the texts behind `load`, by variable.
+
+    Raises:
+        SettingsError: A LAKEHOUSE_ variable is unknown, or a file malformed.
+    """
+    return gather(os.environ)
+
+
+def configured() -> dict[str, str]:
+    """Return what a person configured, by variable: the environment and `.env`, without a running stack's URLs.
+
+    Raises:
+        SettingsError: A LAKEHOUSE_ variable is unknown, or `.env` malformed.
+    """
+    return gather(os.environ, with_stack=False)
+
+
+def read(environment: Mapping[str, str], *, project: Path = PROJECT) -> Env:
+    """Read and check all variables.
+
+    Args:
+        environment: Names and texts, which take precedence over the files.
+        project: The folder whose `.env` is read.
 
     Raises:
         SettingsError: A value is wrong, or a LAKEHOUSE_ variable unknown.
     """
-    return read(os.environ, with_stack=False)
+    return parse(gather(environment, project=project))
 
 
-def read(environment: Mapping[str, str], *, project: Path = PROJECT, with_stack: bool = True) -> Env:
-    """Read and check all variables.
+def gather(environment: Mapping[str, str], *, project: Path = PROJECT, with_stack: bool = True) -> dict[str, str]:
+    """Return the texts of our variables, by name, in their order of precedence.
 
     Args:
         environment: Names and texts, which take precedence over the files.
@@ -222,16 +255,25 @@ def read(environment: Mapping[str, str], *, project: Path = PROJECT, with_stack:
         with_stack: Whether a running stack's `embedded.env` completes what is missing.
 
     Raises:
-        SettingsError: A value is wrong, or a LAKEHOUSE_ variable unknown.
+        SettingsError: A LAKEHOUSE_ variable is unknown, or a file malformed.
     """
     values = _ours(environment, origin="the environment")
-    if _parse(LakehouseEnv, values).supervised:
-        return _env(values)
+    if _part(LakehouseEnv, values).supervised:
+        return values
     values = _ours(_read_file(project / ".env"), origin=".env") | values
-    if with_stack:
-        stack_file = _parse(LakehouseEnv, values).home / "run" / "embedded.env"
-        values = _complete(values, _ours(_read_file(stack_file), origin=str(stack_file)))
-    return _env(values)
+    if not with_stack:
+        return values
+    stack_file = _part(LakehouseEnv, values).home / "run" / "embedded.env"
+    return _complete(values, _ours(_read_file(stack_file), origin=str(stack_file)))
+
+
+def parse(values: Mapping[str, str]) -> Env:
+    """Check the texts of variables and turn them into values.
+
+    Raises:
+        SettingsError: A value is wrong.
+    """
+    return replace(_part(Env, values), lakehouse=_part(LakehouseEnv, values))
 
 
 def child_environment(values: Mapping[str, str]) -> dict[str, str]:
@@ -299,11 +341,11 @@ def _unquote(text: str) -> str:
     return text
 
 
-def _parse(part: type[_Part], values: Mapping[str, str]) -> _Part:
+def _part(part: type[_Part], values: Mapping[str, str]) -> _Part:
     """Build a part from the variables it declares, each checked."""
     arguments = {}
     for each in fields(part):
-        name = each.metadata.get("variable")
+        name: str = each.metadata.get("variable", "")
         if name in values:
             try:
                 arguments[each.name] = each.metadata["parse"](values[name])
@@ -311,7 +353,3 @@ def _parse(part: type[_Part], values: Mapping[str, str]) -> _Part:
                 shown = "" if each.metadata["secret"] else f", not {values[name]!r}"
                 raise SettingsError(f"{name} {error}{shown}.") from error
     return part(**arguments)
-
-
-def _env(values: Mapping[str, str]) -> Env:
-    return replace(_parse(Env, values), lakehouse=_parse(LakehouseEnv, values))

@@ -9,7 +9,6 @@ from collections.abc import Callable
 import psycopg
 import redis
 from django.conf import settings
-
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from config.embedded.accounts import Account
 from config.embedded.errors import StackError
 
-OLDEST_POSTGRES = 14
+OLDEST_POSTGRES = 15
 _SHARED_FOLDER = Path("/var/lib/lakeside")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 import shutil
 import signal
@@ -11,6 +10,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import psutil
 import psycopg
@@ -59,6 +59,7 @@ class Postgres:
     """`False` gives up surviving a crash of the machine, for tests."""
     port: int = 0
     process: subprocess.Popen[bytes] | None = None
+    name: ClassVar[str] = "PostgreSQL"
 
     @property
     def log(self) -> Path:
@@ -100,21 +101,36 @@ class Postgres:
 
         A `postmaster.pid` whose process is gone, or is somebody else's by now, is removed.
         """
-        pid_file = self.home / "postgres" / "data" / "postmaster.pid"
+        pid_file = self._data / "postmaster.pid"
         try:
             pid = int(pid_file.read_text(encoding="utf-8").splitlines()[0])
         except (FileNotFoundError, PermissionError, IndexError, ValueError):
             return None
-        if not _serves(pid, pid_file.parent):
+        if not psutil.pid_exists(pid) or not self.is_served_by(server := psutil.Process(pid)):
             pid_file.unlink(missing_ok=True)
             return None
-        server = psutil.Process(pid)
         for number, wait_seconds in _STOP:
-            with contextlib.suppress(psutil.NoSuchProcess):
+            try:
                 server.send_signal(number)
                 server.wait(timeout=wait_seconds)
-                break
+            except psutil.TimeoutExpired:
+                continue
+            except psutil.NoSuchProcess:
+                pass
+            break
         return pid
+
+    def is_served_by(self, process: psutil.Process) -> bool:
+        """Tell whether a process is a server over our data."""
+        try:
+            command = process.cmdline()
+        except psutil.Error:
+            return False
+        return Path(command[0] if command else "").name == "postgres" and str(self._data) in command
+
+    @property
+    def _data(self) -> Path:
+        return (self.home / "postgres").resolve() / "data"
 
     def _place(self) -> tuple[Path, Account | None]:
         """Return the server's folder and account, creating the folder where the account can enter it."""
@@ -139,7 +155,16 @@ class Postgres:
             password.flush()
             if account is not None:
                 account.own(Path(password.name))
-            command = [programs / "initdb", "-D", partial, "-U", OWNER, "--auth=scram-sha-256", "-E", "UTF8"]
+            command: list[str | Path] = [
+                programs / "initdb",
+                "-D",
+                partial,
+                "-U",
+                OWNER,
+                "--auth=scram-sha-256",
+                "-E",
+                "UTF8",
+            ]
             command += [f"--pwfile={password.name}", *_locale(postgres_major(programs))]
             command += [] if self.durable else ["--no-sync"]
             code = spawn(command, log=self.log, environment=self._environment(), account=account).wait()
@@ -216,12 +241,3 @@ def _locale(major: int) -> list[str]:
     if major < _FIRST_WITH_BUILTIN_LOCALE:
         return ["--locale=C.UTF-8"]
     return ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-
-
-def _serves(pid: int, data: Path) -> bool:
-    """Tell whether process ``pid`` is a PostgreSQL server over ``data``."""
-    try:
-        command = psutil.Process(pid).cmdline()
-    except (psutil.NoSuchProcess, psutil.AccessDenied):
-        return False
-    return "postgres" in "".join(command[:1]) and str(data.resolve()) in command

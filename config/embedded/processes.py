@@ -47,7 +47,7 @@ def spawn(
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
-        return subprocess.Popen(  # noqa: PLW1509 - the hook makes one system call, and we have no other threads here
+        return subprocess.Popen(
             [str(part) for part in command],
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -56,7 +56,7 @@ def spawn(
             env=dict(environment),
             process_group=0,
             pass_fds=tuple(pass_fds),
-            preexec_fn=_die_with_parent(death_signal),
+            preexec_fn=_die_with_parent(death_signal),  # noqa: PLW1509 - it only makes system calls
             **(account.popen_arguments() if account else {}),
         )
 

@@ -7,6 +7,7 @@ import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import redis
 
@@ -28,6 +29,7 @@ class Valkey:
     home: Path
     port: int = 0
     process: subprocess.Popen[bytes] | None = None
+    name: ClassVar[str] = "Valkey"
 
     @property
     def log(self) -> Path:
