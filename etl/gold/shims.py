@@ -29,7 +29,6 @@ def expand(query: exp.Query, *, as_of: datetime) -> exp.Query:
         query: A linted query: every shim has the right number of arguments.
         as_of: What ``AS_OF()`` means, an aware time.
     """
-
     moment = as_of.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f+00:00")
     expanded = query.copy()
     innermost_first = reversed([*expanded.find_all(exp.Anonymous)])
