@@ -6,6 +6,7 @@ everything of our own stands under names that start with an underscore::
     public/orders/LOAD00000001.csv.gz                    rows of one full load
     _manifests/public/orders/LOAD00000001.csv.gz.json    proof that the file is whole
     _manifests/loads/00000000018B4D10.json               one full load over all tables
+    _manifests/fingerprints/00000000018B4D10.json        what the source held at that moment
     _contracts/public/orders/v0001.json                  the shape the rows promise
 
 Source: AWS DMS user guide, "Using Amazon S3 as a target": the counter is eight
@@ -29,7 +30,6 @@ LOADS_PREFIX = "_manifests/loads/"
 MAX_LOAD_NUMBER = 0xFFFFFFFF
 
 _LOAD_FILE = re.compile(r"LOAD([0-9A-F]{8})\.csv\.gz")
-_LOAD_MANIFEST = re.compile(re.escape(LOADS_PREFIX) + r"([0-9A-F]{16})\.json")
 _CONTRACT_FILE = re.compile(r"v(\d{4,})\.json")
 
 
@@ -70,10 +70,9 @@ def load_manifest_key(load_id: str) -> str:
     return f"{LOADS_PREFIX}{load_id}.json"
 
 
-def load_id(key: str) -> str | None:
-    """Return which full load a key is the manifest of; None if it names something else."""
-    match = _LOAD_MANIFEST.fullmatch(key)
-    return match[1] if match else None
+def fingerprints_key(load_id: str) -> str:
+    """Return where the source's fingerprints of a full load stand."""
+    return f"_manifests/fingerprints/{load_id}.json"
 
 
 def contracts_prefix(table: TableId) -> str:

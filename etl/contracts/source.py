@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 import psycopg
 from psycopg import sql
@@ -22,7 +22,25 @@ from etl.ports.replicator import SourceNotReadyError, SourceUnavailableError, Un
 UNRECORDED_VERSION = 0
 """Version of a contract just read: `etl.contracts.store` gives it its number."""
 
-_CONNECT_SECONDS = 10
+class ConnectOptions(TypedDict):
+    """Connection parameters of libpq."""
+
+    application_name: str
+    connect_timeout: int
+    keepalives_idle: int
+    keepalives_interval: int
+    keepalives_count: int
+
+
+CONNECT: ConnectOptions = {
+    "application_name": "lakeside",
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+}
+"""For every connection to the source, in seconds: a silent network is noticed within a minute."""
+
 _MAX_DECIMAL_DIGITS = 38
 _NUMERIC_HEADER = 4  # PostgreSQL's numeric typmod is (precision << 16 | scale) + 4, scale in 11 bits with sign.
 
@@ -39,6 +57,7 @@ _SESSION = """
     SET statement_timeout = 0;
     SET lock_timeout = 0;
     SET idle_in_transaction_session_timeout = 0;
+    SET idle_session_timeout = 0;
 """
 """One text per value, whatever the role's or the database's defaults are; rows never hidden.
 
@@ -149,9 +168,7 @@ def open_source(url: str) -> psycopg.Connection:
         SourceUnavailableError: The source did not answer or refused the login.
     """
     try:
-        connection = psycopg.connect(
-            url, autocommit=True, connect_timeout=_CONNECT_SECONDS, application_name="lakeside", prepare_threshold=None
-        )
+        connection = psycopg.connect(url, autocommit=True, prepare_threshold=None, **CONNECT)
         connection.execute(_SESSION)
     except psycopg.OperationalError as error:
         raise SourceUnavailableError(f"The source database cannot be reached: {first_line(error)}.") from error

@@ -8,9 +8,10 @@ The entry point reads one JSON document from standard input::
 
     {"arguments": {...}, "secrets": {"source_url": ...}, "result_path": ..., "progress_path": ...}
 
-A dataclass field missing from ``arguments`` is looked up in ``secrets`` by its name, also
-below the top, so no connection URL ever stands among the arguments. Standard error is the
-log. ``progress_path`` holds, replaced at least every second, one line::
+A field missing from ``arguments`` is looked up in ``secrets`` by its name, so no connection
+URL ever stands among the arguments; a missing field that is itself a dataclass is built from
+the same names. Names no field has are ignored: what all jobs share is given to every job.
+Standard error is the log. ``progress_path`` holds, replaced at least every second, one line::
 
     {"heartbeat_at": "2026-11-23T07:58:31+00:00", "pid": 4711, "progress": {...}}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -62,5 +63,6 @@ class Progress:
             return
         line = {"heartbeat_at": datetime.now(UTC).isoformat(), "pid": os.getpid(), "progress": self.fields}
         temporary = self._path.with_name(f"{self._path.name}.tmp")
-        temporary.write_text(json.dumps(line, default=str) + "\n", encoding="utf-8")
-        temporary.replace(self._path)
+        with suppress(OSError):  # A full disk must not end the job: it will say so itself, or finish.
+            temporary.write_text(json.dumps(line, default=str) + "\n", encoding="utf-8")
+            temporary.replace(self._path)

@@ -53,3 +53,8 @@ def change_seq(lsn: int, ordinal: int = 0) -> ChangeSeq:
     at a greater LSN, so every change sorts after the row it changes.
     """
     return ChangeSeq(f"{int(lsn):0{_LSN_DIGITS}d}{ordinal:0{_ORDINAL_DIGITS}d}")
+
+
+def lsn_of(sequence: str) -> Lsn:
+    """Return the LSN that a change sequence of `change_seq` begins with."""
+    return Lsn(sequence[:_LSN_DIGITS])

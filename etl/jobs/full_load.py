@@ -1,0 +1,112 @@
+"""Job: copy the source's tables into bronze, as of one LSN."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from etl.bronze.directory import DirectoryStore
+from etl.contracts.table import TableContract, TableId
+from etl.jobs.progress import Progress
+from etl.ports.object_store import ObjectStore
+from etl.replicate.full_load import Fingerprint, FullLoad, full_load
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FullLoadArguments:
+    """What the job needs to know."""
+
+    lake_uri: str
+    """Root of the lake: an absolute folder."""
+    tables: tuple[str, ...]
+    """``schema.name``, or ``name`` in schema ``public``."""
+    request_id: str
+    """A repeated request gets the load it already has."""
+    source_url: str = field(repr=False)
+    """Role that may replicate and read every row."""
+    with_source_fingerprints: bool = True
+    """Whether to fingerprint the source in the same snapshot, for reconciliation."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedTable:
+    """One table of the load."""
+
+    table: str
+    rows: int
+    files: int
+    size_bytes: int
+    """Compressed."""
+    fingerprint: Fingerprint | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FullLoadResult:
+    """What was landed; the rest is in the load manifest."""
+
+    load_id: str
+    lsn: int
+    snapshot_at: str
+    """Source time up to which the load is complete, ISO 8601 with zone."""
+    tables: tuple[LoadedTable, ...]
+    seconds: float
+
+
+def run(arguments: FullLoadArguments, progress: Progress, *, store: ObjectStore | None = None) -> FullLoadResult:
+    """Land one full load and return what it holds.
+
+    Args:
+        arguments: What to load, from where, to where.
+        progress: Told ``rows`` by table.
+        store: Bronze, where it is not the folder ``<lake_uri>/bronze``.
+
+    Raises:
+        Whatever `etl.replicate.full_load.full_load` raises.
+    """
+    started = time.monotonic()
+    rows = dict.fromkeys(map(TableId.parse, arguments.tables), 0)
+
+    def on_rows(table: TableId, more: int) -> None:
+        rows[table] += more
+        progress.update(rows={str(table): count for table, count in rows.items()})
+
+    load = full_load(
+        source_url=arguments.source_url,
+        store=store or DirectoryStore(Path(arguments.lake_uri) / "bronze"),
+        tables=list(rows),
+        request_id=arguments.request_id,
+        fingerprint_sql=_fingerprint_sql() if arguments.with_source_fingerprints else None,
+        on_rows=on_rows,
+    )
+    return _result(load, seconds=time.monotonic() - started)
+
+
+def _fingerprint_sql() -> Callable[[TableContract], str]:
+    """Return reconciliation's query builder, imported only where it is used."""
+    from etl.quality.reconcile import source_fingerprint_sql  # noqa: PLC0415
+
+    return source_fingerprint_sql
+
+
+def _result(load: FullLoad, *, seconds: float) -> FullLoadResult:
+    tables = []
+    for table in load.manifest.tables:
+        files = load.manifest.files_of(table)
+        tables.append(
+            LoadedTable(
+                table=str(table),
+                rows=sum(file.rows for file in files),
+                files=len(files),
+                size_bytes=sum(file.size_bytes for file in files),
+                fingerprint=load.fingerprints.get(table),
+            )
+        )
+    return FullLoadResult(
+        load_id=load.manifest.load_id,
+        lsn=load.manifest.lsn,
+        snapshot_at=load.manifest.snapshot_at,
+        tables=tuple(tables),
+        seconds=seconds,
+    )
