@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from isal import isal_zlib
 
@@ -28,6 +28,7 @@ MAX_FILE_TEXT_BYTES = 4 * 1024**3
 _THREADS = 2
 _CHUNK_BYTES = 256 * 1024
 _STEP_BYTES = 4 * 1024 * 1024
+_INFLATE_ERROR = cast("type[Exception]", isal_zlib.error)  # Its stub calls the class an instance.
 _GZIP_WINDOW_BITS = 31  # zlib's way to ask for a gzip header and checksum.
 
 
@@ -59,7 +60,7 @@ def bronze_relation_sql(contract: TableContract, uris: Sequence[str], *, null_ma
         f"read_csv([{', '.join(_literal(uri) for uri in uris)}], columns = {{{columns}}}, "
         "auto_detect = false, header = true, delim = ',', quote = '\"', escape = '\"', new_line = '\\n', "
         f"nullstr = [{nulls}], allow_quoted_nulls = false, comment = '', strict_mode = true, "
-        f"compression = 'gzip', max_line_size = {MAX_ROW_BYTES}, filename = true)"
+        f"compression = 'gzip', max_line_size = {MAX_ROW_BYTES}, buffer_size = {2 * MAX_ROW_BYTES}, filename = true)"
     )
 
 
@@ -106,8 +107,8 @@ def _verify_file(store: ObjectStore, file: FileManifest, max_text_bytes: int) ->
                 digest.update(chunk)
                 while chunk and not inflater.eof and text_bytes <= max_text_bytes:
                     text_bytes += len(inflater.decompress(chunk, _STEP_BYTES))
-                    chunk = inflater.unconsumed_tail  # noqa: PLW2901 - what one step left over
-    except isal_zlib.error as error:
+                    chunk = inflater.unconsumed_tail
+    except _INFLATE_ERROR as error:
         raise BronzeDamagedError(f"{file.key} is damaged: it does not decompress.") from error
     if size_bytes != file.size_bytes:
         raise BronzeDamagedError(f"{file.key} has {size_bytes} bytes, but {file.size_bytes} were written.")
