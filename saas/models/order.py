@@ -60,3 +60,21 @@ class Order(TenantOwned):
 
     def __str__(self) -> str:
         return self.number
+
+    def derive_total(self) -> None:
+        """Set `total` from the amounts it consists of."""
+        self.total = self.subtotal - self.discount + self.tax
+
+    def sum_items(self) -> None:
+        """Bring the amounts in line with the items as they are now, and store them.
+
+        Whoever changes items calls this last; the row's lock lets them do so one at a time.
+
+        Raises:
+            ValidationError: The items' total no longer covers the discount.
+        """
+        self.refresh_from_db(from_queryset=Order.objects.select_for_update())
+        self.subtotal = self.items.aggregate(total=models.Sum("total", default=Decimal(0)))["total"]
+        self.derive_total()
+        self.validate_constraints()
+        self.save(update_fields=["subtotal", "total", "updated_at"])

@@ -47,3 +47,7 @@ class OrderItem(TenantOwned):
 
     def __str__(self) -> str:
         return f"{self.quantity} x {self.product_id}"
+
+    def derive_total(self) -> None:
+        """Set `total` from the amounts it consists of."""
+        self.total = self.quantity * self.unit_price - self.discount
