@@ -2,25 +2,105 @@
 
 from __future__ import annotations
 
+import functools
+import os
+from pathlib import Path
+from typing import ClassVar
+
+from django.conf import settings
+
+from etl.contracts.table import TableId
+from etl.engine.lake import LakeConfig
+from etl.errors import OperatorError
 from etl.ports import Lakehouse
 from etl.ports.query_engine import PublicationReader, QueryEngine
+from lakehouse_admin.adapters.embedded.job_runner import ChildProcessRunner
+from lakehouse_admin.adapters.embedded.object_store import DirectoryStore
+from lakehouse_admin.adapters.embedded.replicator import JobReplicator
 from lakehouse_admin.status.publications import RecordedPublications
 
 
+class SettingMissingError(OperatorError):
+    """The lakehouse needs a setting that is not there."""
+
+    guidance: ClassVar[str] = (
+        "Start the stack with `manage.py up`, or set what the message names; see docs/settings.md."
+    )
+
+
+class BackendIncompleteError(OperatorError):
+    """The chosen backend does not have every port yet."""
+
+    guidance: ClassVar[str] = "Set LAKEHOUSE_BACKEND=embedded; LAKEHOUSE_LAKE_URI=s3://... already keeps bronze on S3."
+
+
+@functools.cache
 def lakehouse() -> Lakehouse:
-    """Return the backend that the settings choose.
+    """Return the backend that the settings choose; the same one for the life of the process.
 
     Raises:
-        OperatorError: The chosen backend lacks a port, or a setting it needs.
+        SettingMissingError: A connection URL is not set.
+        BackendIncompleteError: The chosen backend lacks ports.
     """
-    raise NotImplementedError
+    if settings.LAKEHOUSE.backend != "embedded":
+        raise BackendIncompleteError(
+            f"The {settings.LAKEHOUSE.backend} backend has an object store so far; "
+            "its replicator, catalog, job runner and query engine are missing."
+        )
+    from lakehouse_admin.adapters.embedded.catalog import SqlLakeCatalog  # noqa: PLC0415 - web processes do without
+
+    lake = lake_config()
+    tables = [TableId.parse(name) for name in settings.LAKEHOUSE.source_tables]
+    jobs = child_process_runner(lake)
+    return Lakehouse(
+        replicator=JobReplicator(jobs=jobs, tables=tables),
+        store=DirectoryStore(Path(lake.bronze_root)),
+        catalog=SqlLakeCatalog(lake),
+        jobs=jobs,
+        queries=query_engine(),
+    )
 
 
 def query_engine() -> QueryEngine:
     """Return the engine that answers dashboards (`settings.QUERY_ENGINE`)."""
-    return lakehouse().queries
+    from lakehouse_admin.adapters.embedded.query_engine import DuckDbQueryEngine  # noqa: PLC0415 - as above
+
+    return DuckDbQueryEngine(lake_config())
 
 
 def publication_reader() -> PublicationReader:
     """Return the reader of publications (`settings.PUBLICATION_READER`)."""
     return RecordedPublications()
+
+
+def lake_config() -> LakeConfig:
+    """Return where the lake is, and what one job or question may use of this machine."""
+    return LakeConfig(
+        lake_uri=settings.LAKEHOUSE.lake_uri,
+        catalog_url=settings.LAKEHOUSE.catalog_url,
+        memory_limit_bytes=settings.LAKEHOUSE.job_memory_bytes,
+        threads=os.cpu_count() or 1,
+    )
+
+
+def child_process_runner(lake: LakeConfig) -> ChildProcessRunner:
+    """Return the runner of jobs as child processes.
+
+    Raises:
+        SettingMissingError: LAKEHOUSE_SOURCE_URL or LAKEHOUSE_CATALOG_URL is not set.
+    """
+    secrets = {"source_url": settings.LAKEHOUSE.source_url, "catalog_url": lake.catalog_url}
+    for name, url in secrets.items():
+        if not url:
+            raise SettingMissingError(f"LAKEHOUSE_{name.upper()} is not set.")
+    return ChildProcessRunner(
+        folder=settings.LAKEHOUSE.home / "jobs",
+        defaults={
+            "lake_uri": lake.lake_uri,
+            "memory_limit_bytes": lake.memory_limit_bytes,
+            "threads": lake.threads,
+        },
+        secrets={name: url for name, url in secrets.items() if url},
+        environment={"HOME": str(settings.LAKEHOUSE.home), "LANG": "C.UTF-8", "TZ": "UTC"},
+        memory_limit_bytes=lake.memory_limit_bytes,
+    )

@@ -1,0 +1,1 @@
+"""The two backends behind the ports. Only `lakehouse_admin.wiring` imports them."""

@@ -13,6 +13,9 @@ class StageRun(models.Model):
     run = models.ForeignKey("lakehouse_admin.PipelineRun", on_delete=models.CASCADE, related_name="stage_runs")
     stage = models.CharField(max_length=20, choices=Stage.choices)
     attempt = models.PositiveSmallIntegerField(default=1)
+    retries = models.PositiveSmallIntegerField(
+        default=0, help_text="Automatic retries before this attempt, since a person last asked."
+    )
     state = models.CharField(max_length=20, choices=StageState.choices, default=StageState.PENDING)
 
     not_before_at = models.DateTimeField(null=True, blank=True, help_text="Back-off: do not start earlier.")

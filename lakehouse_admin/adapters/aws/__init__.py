@@ -1,0 +1,1 @@
+"""The aws backend: boto3 stays in here."""

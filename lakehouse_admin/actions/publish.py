@@ -1,0 +1,67 @@
+"""Publish: make one version of gold what every reader sees."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, ClassVar
+
+from django.db import connection
+
+from etl.errors import LakehouseError
+from lakehouse_admin.models import PipelineRun, PublicationRecord
+from lakehouse_admin.record_event import record_event
+from lakehouse_admin.states import RunState, Stage
+from lakehouse_admin.transition import transition
+
+_ONE_PUBLISHER = 0x6C616B65  # "lake": the advisory lock under which publications get their numbers
+
+
+class PublicationRefusedError(LakehouseError):
+    """Publishing this run would take readers back to older data."""
+
+    guidance: ClassVar[str] = "Start a new run: it publishes the source as it is now."
+
+
+def publish(*, run: PipelineRun, pins: Sequence[Any], now: datetime) -> PublicationRecord:
+    """Insert the next publication and finish the run, both or neither.
+
+    The caller is inside `lakehouse_admin.claim.holding`: the run's row is locked and its
+    fencing token proven, so a worker that lost its claim never gets here.
+
+    Args:
+        run: The locked run, still running.
+        pins: Fields of a `TablePin` per gold table.
+        now: Publication time (UTC).
+
+    Raises:
+        PublicationRefusedError: A publication of newer source data exists, or the run does not know its own.
+        TransitionRefusedError: The run is not running, e.g. being cancelled.
+    """
+    if run.as_of is None or run.source_lsn is None:
+        raise PublicationRefusedError("The run does not know which source position its data has.")
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_advisory_xact_lock(%s)", [_ONE_PUBLISHER])
+    newest = PublicationRecord.objects.order_by("-number").first()
+    # Both, because a source restored from a backup starts again at a lower position, later.
+    if newest is not None and run.source_lsn < newest.source_lsn and run.as_of < newest.as_of:
+        raise PublicationRefusedError
+    publication = PublicationRecord.objects.create(
+        number=newest.number + 1 if newest else 1,
+        run=run,
+        published_at=now,
+        as_of=run.as_of,
+        source_lsn=run.source_lsn,
+        pins=list(pins),
+    )
+    transition(run, to=RunState.SUCCEEDED, finished_at=now)
+    record_event(
+        run,
+        "gold_published",
+        f"Publication {publication.number} is what readers see now.",
+        at=now,
+        stage=Stage.PUBLISH,
+        number=publication.number,
+        tables=len(publication.pins),
+    )
+    return publication

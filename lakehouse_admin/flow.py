@@ -1,0 +1,271 @@
+"""The way of a run. Read this first.
+
+`advance` is called again and again until it answers None: by Celery (`tasks.advance_run`),
+or by anyone else. Each call claims the run, takes the steps that are due, and says when to
+come back. It never waits. What to do next is decided from the database alone, so it does
+not matter which worker calls, how often, or what happened to the one before.
+
+    QUEUED -> RUNNING: REPLICATE -> SILVER -> QUALITY -> GOLD -> PUBLISH -> SUCCEEDED
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import OperationalError
+
+from etl.errors import TransientError
+from etl.ports import Lakehouse
+from lakehouse_admin.actions.publish import publish
+from lakehouse_admin.claim import Claim, ClaimLostError, claim_run, holding, release
+from lakehouse_admin.models import PipelineRun, StageRun, TableResult
+from lakehouse_admin.record_event import record_event
+from lakehouse_admin.retry import Verdict, guidance_for, policy_for
+from lakehouse_admin.stages.gold import Gold
+from lakehouse_admin.stages.publish import Publish
+from lakehouse_admin.stages.quality import Quality
+from lakehouse_admin.stages.replicate import Replicate
+from lakehouse_admin.stages.silver import Silver
+from lakehouse_admin.stages.work import Done, Facts, Failure, Outcome, Work, Working
+from lakehouse_admin.states import EventLevel, RunState, Stage, StageState
+from lakehouse_admin.transition import transition
+
+STAGES: Mapping[Stage, Work] = {
+    Stage.REPLICATE: Replicate(),
+    Stage.SILVER: Silver(),
+    Stage.QUALITY: Quality(),
+    Stage.GOLD: Gold(),
+    Stage.PUBLISH: Publish(),
+}
+"""Every stage, in order."""
+
+_POLL_PATIENCE = timedelta(minutes=10)
+"""How long a job may be unreachable before its attempt counts as failed."""
+_STEPS_A_CALL = 2 * len(STAGES)
+"""Enough for stages that end at once; a bound, so that one call stays short."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Next:
+    """Call `advance` again."""
+
+    token: int
+    delay_seconds: float
+
+
+def advance(run_id: int, *, lakehouse: Lakehouse, now: datetime, token: int | None = None) -> Next | None:
+    """Move a run as far as it goes without waiting.
+
+    Idempotent, and safe to call from many workers at once: one claims the run, the others
+    return None. Blocks for the ports' own short calls only.
+
+    Args:
+        run_id: The run.
+        lakehouse: The backend its stages use.
+        now: The time (UTC), read once by the caller.
+        token: The fencing token the caller believes current; None means whichever it is.
+
+    Returns:
+        When to call again; None if there is nothing for this caller to do.
+    """
+    claim = claim_run(run_id, now=now, token=token)
+    if claim is None:
+        return None
+    try:
+        delay_seconds: float | None = 0
+        for _ in range(_STEPS_A_CALL):
+            delay_seconds = _step(claim, lakehouse, now)
+            if delay_seconds != 0:
+                break
+    except ClaimLostError:
+        return None
+    due_at = None if delay_seconds is None else now + timedelta(seconds=delay_seconds)
+    still_ours = release(claim, due_at=due_at)
+    if delay_seconds is None or not still_ours:
+        return None
+    return Next(token=claim.token, delay_seconds=delay_seconds)
+
+
+def current_attempts(run: PipelineRun) -> dict[Stage, StageRun]:
+    """Return each stage's latest attempt, in stage order."""
+    latest = {attempt.stage: attempt for attempt in run.stage_runs.order_by("attempt")}
+    return {stage: latest[stage] for stage in STAGES if stage in latest}
+
+
+def _step(claim: Claim, lakehouse: Lakehouse, now: datetime) -> float | None:
+    """Take one step; return the seconds until the next is due, None if there is no next."""
+    with holding(claim) as run:
+        if run.state == RunState.QUEUED:
+            transition(run, to=RunState.RUNNING, started_at=run.started_at or now)
+            record_event(run, "run_started", "A worker has taken the run.", at=now)
+    if run.state == RunState.CANCELLING:
+        return _cancel(claim, run, lakehouse, now)
+    if run.state != RunState.RUNNING:
+        return None
+    attempt = next(each for each in current_attempts(run).values() if each.state != StageState.SUCCEEDED)
+    if attempt.state == StageState.PENDING:
+        return _start(claim, attempt, lakehouse, now)
+    return _poll(claim, attempt, lakehouse, now)
+
+
+def _start(claim: Claim, attempt: StageRun, lakehouse: Lakehouse, now: datetime) -> float:
+    if attempt.not_before_at is not None and attempt.not_before_at > now:
+        return (attempt.not_before_at - now).total_seconds()
+    stage = Stage(attempt.stage)
+    with holding(claim) as run:
+        if run.state != RunState.RUNNING:
+            return 0
+        transition(attempt, to=StageState.RUNNING, started_at=now, polled_at=now)
+        again = f", attempt {attempt.attempt}" if attempt.attempt > 1 else ""
+        message = f"{stage.label} started{again}."
+        record_event(run, "stage_started", message, at=now, stage=stage, attempt=attempt.attempt)
+    return _submit(claim, attempt, lakehouse, now)
+
+
+def _submit(claim: Claim, attempt: StageRun, lakehouse: Lakehouse, now: datetime) -> float:
+    """Start the attempt's job. Repeated after a crash, because the job's key makes that harmless."""
+    try:
+        job_id = STAGES[Stage(attempt.stage)].start(attempt, lakehouse)
+    except Exception as error:  # noqa: BLE001 - whatever it is, `retry.py` decides; a run must never hang
+        return _record(claim, attempt, Failure.of(error), now)
+    with holding(claim):
+        StageRun.objects.filter(pk=attempt.pk).update(job_id=job_id)
+    return 0
+
+
+def _poll(claim: Claim, attempt: StageRun, lakehouse: Lakehouse, now: datetime) -> float:
+    if not attempt.job_id:
+        return _submit(claim, attempt, lakehouse, now)
+    try:
+        outcome = STAGES[Stage(attempt.stage)].poll(attempt, lakehouse)
+    except TransientError as error:
+        if attempt.polled_at is not None and now - attempt.polled_at < _POLL_PATIENCE:
+            return 1.0  # The job itself may be well: ask again before giving up on it.
+        outcome = Failure.of(error)
+    except Exception as error:  # noqa: BLE001 - whatever it is, `retry.py` decides; a run must never hang
+        outcome = Failure.of(error)
+    return _record(claim, attempt, outcome, now)
+
+
+def _record(claim: Claim, attempt: StageRun, outcome: Outcome, now: datetime) -> float:
+    """Write down what a stage reported, if the claim still holds; return the seconds until the next step."""
+    if isinstance(outcome, Working):
+        with holding(claim):
+            StageRun.objects.filter(pk=attempt.pk).update(progress=outcome.progress, polled_at=now)
+        return _poll_delay_seconds(attempt, now)
+    if isinstance(outcome, Done):
+        try:
+            with holding(claim) as run:
+                _record_done(run, attempt, outcome, now)
+        except (ClaimLostError, OperationalError):
+            raise
+        except Exception as error:  # noqa: BLE001 - e.g. publication refused: nothing of the stage was kept
+            outcome = Failure.of(error)
+            attempt.refresh_from_db()
+    if isinstance(outcome, Failure):
+        with holding(claim) as run:
+            _record_failure(run, attempt, outcome, now)
+    return 0
+
+
+def _record_done(run: PipelineRun, attempt: StageRun, done: Done, now: datetime) -> None:
+    stage = Stage(attempt.stage)
+    if stage is Stage.PUBLISH and run.state != RunState.RUNNING:
+        return  # Cancelled while pinning: the next step ends it, nothing is published.
+    transition(attempt, to=StageState.SUCCEEDED, result=done.result, polled_at=now, finished_at=now)
+    _record_tables(run, done.tables)
+    if done.run:
+        PipelineRun.objects.filter(pk=run.pk).update(**done.run)
+        run.refresh_from_db(fields=list(done.run))
+    record_event(run, "stage_succeeded", done.summary, at=now, stage=stage)
+    if stage is Stage.PUBLISH:
+        publish(run=run, pins=done.result["pins"], now=now)
+
+
+def _record_tables(run: PipelineRun, tables: Mapping[str, Facts]) -> None:
+    for table, fields in tables.items():
+        TableResult.objects.update_or_create(run=run, table=table, defaults=fields)
+
+
+def _record_failure(run: PipelineRun, attempt: StageRun, failure: Failure, now: datetime) -> None:
+    """Fail the attempt; then, by `retry.py`: try again later, wait for a person, or fail the run."""
+    stage = Stage(attempt.stage)
+    transition(
+        attempt,
+        to=StageState.FAILED,
+        finished_at=now,
+        error_class=failure.error_class,
+        error_message=failure.message,
+        exit_reason=failure.exit_reason,
+        log_tail=failure.log_tail,
+        result=failure.result,
+    )
+    _record_tables(run, failure.tables)
+    reason = f" ({failure.exit_reason})" if failure.exit_reason else ""
+    record_event(
+        run,
+        "stage_failed",
+        f"{stage.label} failed: {failure.message}{reason}",
+        at=now,
+        stage=stage,
+        level=EventLevel.ERROR,
+        error_class=failure.error_class,
+    )
+    if run.state != RunState.RUNNING:
+        return  # Being cancelled: the next step ends the run.
+    policy = policy_for(failure.error_class)
+    backoff_seconds = policy.backoff_before(attempt.retries + 1)
+    if backoff_seconds is not None:
+        StageRun.objects.create(
+            run=run,
+            stage=stage,
+            attempt=attempt.attempt + 1,
+            retries=attempt.retries + 1,
+            not_before_at=now + timedelta(seconds=backoff_seconds),
+        )
+        message = f"{stage.label} is tried again in {backoff_seconds:g} s."
+        record_event(run, "retry_scheduled", message, at=now, stage=stage, level=EventLevel.WARNING)
+        return
+    waits = policy.verdict is Verdict.WAIT_FOR_OPERATOR
+    guidance = guidance_for(failure.error_class)
+    transition(
+        run,
+        to=RunState.WAITING if waits else RunState.FAILED,
+        finished_at=None if waits else now,
+        error_class=failure.error_class,
+        error_message=failure.message,
+        guidance=guidance,
+    )
+    name = "run_waits" if waits else "run_failed"
+    record_event(run, name, guidance, at=now, stage=stage, level=EventLevel.ERROR)
+
+
+def _cancel(claim: Claim, run: PipelineRun, lakehouse: Lakehouse, now: datetime) -> float | None:
+    """End what runs, then the run."""
+    open_attempts = [
+        attempt
+        for attempt in current_attempts(run).values()
+        if attempt.state in {StageState.PENDING, StageState.RUNNING}
+    ]
+    for attempt in open_attempts:
+        if attempt.state == StageState.RUNNING:
+            try:
+                STAGES[Stage(attempt.stage)].cancel(attempt, lakehouse)
+            except TransientError:
+                return 1.0  # Not cancelled before its job has ended.
+    with holding(claim) as held:
+        for attempt in open_attempts:
+            transition(attempt, to=StageState.CANCELLED, finished_at=now)
+        transition(held, to=RunState.CANCELLED, finished_at=now)
+        record_event(held, "run_cancelled", "Stopped; readers keep the previous publication.", at=now)
+    return None
+
+
+def _poll_delay_seconds(attempt: StageRun, now: datetime) -> float:
+    """Ask often while a job is young: most are short, and someone may be watching."""
+    age = now - (attempt.started_at or now)
+    if age < timedelta(seconds=3):
+        return 0.1
+    return 0.25 if age < timedelta(minutes=2) else 1.0
