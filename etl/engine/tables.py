@@ -86,6 +86,12 @@ def partition_column(table: Table) -> str | None:
     return fields[0].name if fields else None
 
 
+def summary(table: Table) -> dict[str, str]:
+    """Return the summary of the table's current snapshot; empty before the first."""
+    snapshot = table.current_snapshot()
+    return snapshot.summary.additional_properties if snapshot and snapshot.summary else {}
+
+
 def data_files(
     table: Table, *, snapshot_id: int | None = None, partition: int | str | None = None
 ) -> tuple[DataFile, ...]:

@@ -41,7 +41,7 @@ class TableWrite:
 
     def __init__(self, table: Table, connection: DuckDBPyConnection) -> None:
         """Prepare to write from ``connection``'s relations to ``table``, as loaded now."""
-        self._table = table
+        self.table = table
         self._connection = connection
         self._id = uuid.uuid4().hex
         self._parquet_calls = 0
@@ -56,7 +56,7 @@ class TableWrite:
             MemoryExhaustedError: DuckDB ran out of its memory limit.
             StoreFullError: No room for the files.
         """
-        fields = self._table.schema().fields
+        fields = self.table.schema().fields
         columns = ", ".join(
             f"CAST({identifier(field.name)} AS {duckdb_type(field.field_type)}) AS {identifier(field.name)}"
             for field in fields
@@ -71,7 +71,7 @@ class TableWrite:
         self._parquet_calls += 1
         prefix = f"{self._id}-{self._parquet_calls:02d}"
         target = f"{self._folder}/{prefix}.parquet"
-        partition = partition_column(self._table)
+        partition = partition_column(self.table)
         if partition is not None:
             target = self._folder
             options += [
@@ -84,10 +84,8 @@ class TableWrite:
             written = self._connection.execute(
                 f"COPY (SELECT {columns} FROM ({sql})) TO {literal(target)} ({', '.join(options)})"
             ).fetchall()
-        metadata = self._table.metadata
-        return tuple(
-            parquet_file_to_data_file(self._table.io, metadata, path) for path, rows, *_ in written if rows > 0
-        )
+        metadata = self.table.metadata
+        return tuple(parquet_file_to_data_file(self.table.io, metadata, path) for path, rows, *_ in written if rows > 0)
 
     def commit(self, *, add: Iterable[DataFile], delete: Iterable[DataFile] = (), properties: Mapping[str, str]) -> int:
         """Make one snapshot that lacks ``delete`` and has ``add``; return its id.
@@ -102,7 +100,7 @@ class TableWrite:
             CommitUnknownError: The connection broke and the table cannot be asked; the files stay.
             CatalogUnavailableError: The catalog did not answer; nothing was committed.
         """
-        transaction = self._table.transaction()
+        transaction = self.table.transaction()
         snapshot = transaction.update_snapshot(snapshot_properties={**properties, _WRITE_ID: self._id}).overwrite()
         for file in delete:
             snapshot.delete_data_file(file)
@@ -115,18 +113,23 @@ class TableWrite:
                 transaction.commit_transaction()
         except (CommitFailedException, ValidationException) as error:
             self._files_are_mine = True
-            raise CommitConflictError(table=".".join(self._table.name())) from error
+            raise CommitConflictError(table=".".join(self.table.name())) from error
         except CatalogUnavailableError as error:
             if self._landed(snapshot.snapshot_id):
                 return snapshot.snapshot_id
-            raise CommitUnknownError(table=".".join(self._table.name())) from error
+            raise CommitUnknownError(table=".".join(self.table.name())) from error
         return snapshot.snapshot_id
+
+    def remove(self, files: Iterable[DataFile]) -> None:
+        """Remove files of this write that will not be committed after all."""
+        for file in files:
+            self.table.io.delete(file.file_path)
 
     def _landed(self, snapshot_id: int) -> bool:
         """Ask the catalog whether the snapshot exists after all."""
         try:
             with catalog_errors():
-                return self._table.refresh().snapshot_by_id(snapshot_id) is not None
+                return self.table.refresh().snapshot_by_id(snapshot_id) is not None
         except CatalogUnavailableError:
             return False
 
@@ -136,11 +139,11 @@ class TableWrite:
             return
         pattern = literal(f"{self._folder}/**/{self._id}-*.parquet")
         for (path,) in self._connection.execute(f"SELECT file FROM glob({pattern})").fetchall():
-            self._table.io.delete(path)
+            self.table.io.delete(path)
 
     @property
     def _folder(self) -> str:
-        return f"{self._table.location()}/data"
+        return f"{self.table.location()}/data"
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""Silver: typed, checked, one current row per key, in Iceberg tables ``silver.<table>``."""

@@ -1,0 +1,181 @@
+"""Bring a full load into silver: each table's rows replaced in one snapshot.
+
+The snapshot's summary carries the load's id and watermark, so a repeated load finds its
+own work and does nothing, and a reader of any snapshot knows where in the source's log it
+stands. Rows that do not conform go to ``quarantine.<table>``, as they came.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import duckdb
+from pyiceberg.catalog import Catalog
+from pyiceberg.manifest import DataFile
+from pyiceberg.table import Table
+
+from etl.contracts.table import TableContract
+from etl.contracts.types import LogicalType
+from etl.engine.sql import identifier
+from etl.engine.tables import data_files, ensure_table, load_table, relation, summary
+from etl.engine.types import iceberg_schema
+from etl.engine.write import TableWrite, table_write
+from etl.errors import OperatorError
+from etl.ports.catalog import TableMissingError
+from etl.silver.conform import latest
+from etl.silver.evolve import evolve, silver_schema
+from etl.silver.load import LoadedTable, reading
+
+SILVER = "silver"
+QUARANTINE = "quarantine"
+
+LOAD_ID = "lakeside.load-id"
+WATERMARK = "lakeside.watermark"
+SOURCE_LSN = "lakeside.source-lsn"
+CONTRACT_VERSION = "lakeside.contract-version"
+REJECTS = "lakeside.rejects"
+
+_QUARANTINE_COLUMNS = (
+    ("load_id", LogicalType.TEXT),
+    ("file", LogicalType.TEXT),
+    ("row", LogicalType.BIGINT),
+    ("reason", LogicalType.TEXT),
+    ("raw", LogicalType.JSON),
+)
+
+
+class StaleLoadError(OperatorError):
+    """Silver already holds a newer load than the one to apply."""
+
+    guidance: ClassVar[str] = "Nothing to do: start a new run instead of repeating an old one."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppliedTable:
+    """What became of one table of a load."""
+
+    table: str
+    """Lake name: silver holds it as ``silver.<table>``."""
+    rows_in: int
+    rows: int
+    """Current rows in silver."""
+    rejects: int
+    size_bytes: int
+    """Of silver's data files."""
+    snapshot_id: int
+    seconds: float
+    unchanged: bool
+    """Silver held this load already; nothing was done."""
+
+    @property
+    def duplicates(self) -> int:
+        """Rows dropped because a newer one has their key."""
+        return self.rows_in - self.rejects - self.rows
+
+
+def apply_load(catalog: Catalog, connection: duckdb.DuckDBPyConnection, loaded: LoadedTable) -> AppliedTable:
+    """Replace one table's silver rows by those of a full load.
+
+    Before: the load's files are verified. After: one new snapshot with exactly the load's
+    conforming rows, the newest per key. Idempotent by the load's id.
+
+    Args:
+        catalog: Where silver's tables are.
+        connection: A DuckDB session, or a cursor of one, that may read bronze and write silver.
+        loaded: The table's part of the load.
+
+    Raises:
+        BronzeDamagedError: The files do not hold the rows that their manifests count.
+        IncompatibleContractError: The contract cannot hold what silver holds.
+        StaleLoadError: Silver holds a newer load.
+        CommitConflictError: Someone else changed the table meanwhile.
+        CommitUnknownError: The catalog went away during the commit.
+        CatalogUnavailableError: The catalog did not answer.
+        MemoryExhaustedError: DuckDB ran out of its memory limit.
+        StoreFullError: No room for the files.
+    """
+    started = time.perf_counter()
+    contract, load = loaded.contract, loaded.load
+    name = contract.table.lake_name
+    table = ensure_table(catalog, f"{SILVER}.{name}", silver_schema(contract), partition_by=contract.tenant_column)
+    standing = summary(table).get(LOAD_ID, "")
+    if standing > load.load_id:
+        raise StaleLoadError(table=name, load_id=load.load_id, silver_load_id=standing)
+    if standing < load.load_id:
+        evolve(table, contract)
+        with table_write(table, connection) as write, reading(loaded):
+            files, rejects = _write_good_rows(write, connection, loaded)
+            _replace_quarantine(catalog, connection, loaded, rejects=rejects)
+            properties = {
+                LOAD_ID: load.load_id,
+                WATERMARK: loaded.watermark,
+                SOURCE_LSN: str(load.lsn),
+                CONTRACT_VERSION: str(contract.version),
+                REJECTS: str(rejects),
+            }
+            write.commit(add=files, delete=data_files(table), properties=properties)
+    now = summary(table)
+    snapshot = table.current_snapshot()
+    assert snapshot is not None
+    return AppliedTable(
+        table=name,
+        rows_in=loaded.rows,
+        rows=int(now["total-records"]),
+        rejects=int(now[REJECTS]),
+        size_bytes=int(now["total-files-size"]),
+        snapshot_id=snapshot.snapshot_id,
+        seconds=time.perf_counter() - started,
+        unchanged=standing == load.load_id,
+    )
+
+
+def _write_good_rows(
+    write: TableWrite, connection: duckdb.DuckDBPyConnection, loaded: LoadedTable
+) -> tuple[tuple[DataFile, ...], int]:
+    """Write the conforming rows, the newest per key; return their files and the number of rejects.
+
+    A usual load, without rejects and with unique keys, is read once. Only where the
+    counts do not add up is it read again.
+    """
+    if not loaded.files:
+        return (), 0
+    files = write.parquet(loaded.good_rows)
+    rejects = 0 if _rows(files) == loaded.rows else loaded.count_rejects(connection)
+    if _distinct_keys(write.table, connection, loaded.contract, files) != _rows(files):
+        write.remove(files)
+        files = write.parquet(latest(loaded.contract, loaded.good_rows))
+    return files, rejects
+
+
+def _replace_quarantine(
+    catalog: Catalog, connection: duckdb.DuckDBPyConnection, loaded: LoadedTable, *, rejects: int
+) -> None:
+    """Make quarantine hold this load's rejects; a table that never had any gets no quarantine."""
+    name = f"{QUARANTINE}.{loaded.contract.table.lake_name}"
+    if rejects:
+        table = ensure_table(catalog, name, iceberg_schema(_QUARANTINE_COLUMNS), partition_by=None)
+    else:
+        try:
+            table = load_table(catalog, name)
+        except TableMissingError:
+            return
+    with table_write(table, connection) as write:
+        files = write.parquet(loaded.rejected_rows) if rejects else ()
+        write.commit(add=files, delete=data_files(table), properties={LOAD_ID: loaded.load.load_id})
+
+
+def _rows(files: Sequence[DataFile]) -> int:
+    return sum(file.record_count for file in files)
+
+
+def _distinct_keys(
+    table: Table, connection: duckdb.DuckDBPyConnection, contract: TableContract, files: Sequence[DataFile]
+) -> int:
+    key = ", ".join(identifier(name) for name in contract.key)
+    ((keys,),) = connection.execute(
+        f"SELECT COUNT(*) FROM (SELECT DISTINCT {key} FROM ({relation(table, files)}))"
+    ).fetchall()
+    return int(keys)

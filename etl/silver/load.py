@@ -1,0 +1,109 @@
+"""One table of a full load, as SQL over its verified bronze files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import duckdb
+
+from etl.bronze.layout import fields
+from etl.bronze.manifest import FileManifest, LoadManifest
+from etl.bronze.reader import BronzeDamagedError, bronze_relation_sql, check_rows
+from etl.contracts.table import TableContract
+from etl.engine.sql import identifier, literal
+from etl.ports.object_store import ObjectStore
+from etl.replicate.lsn import change_seq
+from etl.silver.conform import REASON_COLUMN, conformed, reject_reason
+
+_OPERATIONS = frozenset({"I"})
+_NO_LIMIT = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedTable:
+    """A table's files in one full load, and the contract they were written under."""
+
+    contract: TableContract
+    load: LoadManifest
+    store: ObjectStore
+
+    @property
+    def files(self) -> tuple[FileManifest, ...]:
+        """The files' manifests; none for a table without rows."""
+        return self.load.files_of(self.contract.table)
+
+    @property
+    def rows(self) -> int:
+        """How many rows were written, by the manifests."""
+        return sum(file.rows for file in self.files)
+
+    @property
+    def watermark(self) -> str:
+        """Highest change sequence of the table in this load."""
+        return max((file.last_change_seq for file in self.files), default=change_seq(self.load.lsn))
+
+    @property
+    def good_rows(self) -> str:
+        """SELECT of the conforming rows, with silver's columns."""
+        # The limit keeps DuckDB from computing every cast a second time for the filter.
+        typed = f"{conformed(self.contract, self._relation(), operations=_OPERATIONS)} LIMIT {_NO_LIMIT}"
+        reason = identifier(REASON_COLUMN)
+        return f"SELECT * EXCLUDE ({reason}) FROM ({typed}) WHERE {reason} IS NULL"
+
+    @property
+    def rejected_rows(self) -> str:
+        """SELECT of the rows that do not conform, with quarantine's columns."""
+        return " UNION ALL ".join(self._rejected_rows_of(file) for file in self.files)
+
+    def count_rejects(self, connection: duckdb.DuckDBPyConnection) -> int:
+        """Count the rows that do not conform, and check that the files give every row they should.
+
+        Raises:
+            BronzeDamagedError: A file gives more or fewer rows than were written.
+        """
+        reason = reject_reason(self.contract, operations=_OPERATIONS)
+        counts = connection.execute(
+            f"SELECT filename, COUNT(*), COUNT(*) FILTER ({reason} IS NOT NULL) FROM {self._relation()} GROUP BY ALL"
+        ).fetchall()
+        check_rows(self.files, {filename: rows for filename, rows, _ in counts}, self.store)
+        return sum(rejects for _, _, rejects in counts)
+
+    def _relation(self) -> str:
+        """Return the files' rows as text, to stand after FROM."""
+        uris_by_marker: dict[str, list[str]] = {}
+        for file in self.files:
+            uris_by_marker.setdefault(file.null_marker, []).append(self.store.uri(file.key))
+        relations = [
+            bronze_relation_sql(self.contract, uris, null_marker=marker) for marker, uris in uris_by_marker.items()
+        ]
+        if len(relations) == 1:
+            return relations[0]
+        return f"({' UNION ALL '.join(f'SELECT * FROM {relation}' for relation in relations)})"
+
+    def _rejected_rows_of(self, file: FileManifest) -> str:
+        """Number a file's rows as they stand, which needs a scan of that file alone, then keep the rejects."""
+        relation = bronze_relation_sql(self.contract, [self.store.uri(file.key)], null_marker=file.null_marker)
+        raw = ", ".join(identifier(name) for name in fields(self.contract))
+        return (
+            f"SELECT {literal(self.load.load_id)} AS load_id, {literal(file.key)} AS file, "
+            f"numbered AS row, {identifier(REASON_COLUMN)} AS reason, CAST(raw AS VARCHAR) AS raw "
+            f"FROM (SELECT ROW_NUMBER() OVER () AS numbered, TO_JSON(STRUCT_PACK({raw})) AS raw, "
+            f"{reject_reason(self.contract, operations=_OPERATIONS)} AS {identifier(REASON_COLUMN)} FROM {relation}) "
+            f"WHERE {identifier(REASON_COLUMN)} IS NOT NULL"
+        )
+
+
+@contextmanager
+def reading(table: LoadedTable) -> Iterator[None]:
+    """Turn DuckDB's refusal to read a file as CSV into ours, without the row it shows.
+
+    Raises:
+        BronzeDamagedError: A file is not CSV of the table's shape, although it is whole.
+    """
+    try:
+        yield
+    except duckdb.InvalidInputException as error:
+        first_line = str(error).partition("\n")[0]
+        raise BronzeDamagedError(f"{table.contract.table} cannot be read from bronze: {first_line}") from None
