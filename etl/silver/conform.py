@@ -121,7 +121,8 @@ def latest(contract: TableContract, relation: str) -> str:
 
 
 def _matches(text: str, pattern: str) -> str:
-    return f"REGEXP_MATCHES({text}, {literal(rf'^{pattern}\z')})"
+    whole = rf"^{pattern}\z"
+    return f"REGEXP_MATCHES({text}, {literal(whole)})"
 
 
 def _decimal_form(logical_type: str) -> tuple[str, str]:
