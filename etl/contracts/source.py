@@ -41,6 +41,7 @@ CONNECT: ConnectOptions = {
 }
 """For every connection to the source, in seconds: a silent network is noticed within a minute."""
 
+_OLDEST_SERVER_VERSION = 150000
 _MAX_DECIMAL_DIGITS = 38
 _NUMERIC_HEADER = 4  # PostgreSQL's numeric typmod is (precision << 16 | scale) + 4, scale in 11 bits with sign.
 
@@ -102,7 +103,8 @@ _KEYS = """
 """
 
 _SERVER = """
-    SELECT current_setting('wal_level') AS wal_level, current_setting('server_encoding') AS encoding,
+    SELECT current_setting('server_version_num')::int AS version,
+           current_setting('wal_level') AS wal_level, current_setting('server_encoding') AS encoding,
            rolreplication OR rolsuper AS may_replicate, rolname AS role
       FROM pg_roles WHERE rolname = current_user
 """
@@ -155,6 +157,7 @@ class _Column(NamedTuple):
 class _Server(NamedTuple):
     """The row of `_SERVER`."""
 
+    version: int
     wal_level: str
     encoding: str
     may_replicate: bool
@@ -263,6 +266,8 @@ def _read_server(connection: psycopg.Connection) -> _Server:
 
 
 def _server_problems(server: _Server) -> Iterator[str]:
+    if server.version < _OLDEST_SERVER_VERSION:
+        yield "The source is older than PostgreSQL 15. Upgrade it."
     if server.wal_level != "logical":
         yield (
             f"The source's wal_level is '{server.wal_level}', but replication needs 'logical'. "

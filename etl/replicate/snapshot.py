@@ -35,7 +35,6 @@ BLOCK_BYTES = 256 * 1024
 _SNAPSHOT_SECONDS = 60.0
 _LOCK_MILLISECONDS = 10_000
 _LOOK_UP_SECONDS = 0.2
-_PARENTHESISED_OPTIONS = 150000  # Server version that introduced the form.
 
 _PRINTS_AS_ITS_TEXT = ("text", "uuid", "character varying")
 """Types of text columns that COPY prints as a cast to text would; saves the cast."""
@@ -101,7 +100,7 @@ def export_snapshot(url: str, *, deadline_seconds: float = _SNAPSHOT_SECONDS) ->
         taken_at = _scalar(control, "SELECT clock_timestamp()")
         assert isinstance(taken_at, datetime)
         deadline = time.monotonic() + deadline_seconds
-        slot = _create_slot(connection.pgconn, connection.info.server_version, control, deadline)
+        slot = _create_slot(connection.pgconn, control, deadline)
         lsn, name = (slot.get_value(0, column) or b"" for column in (1, 2))
         yield Snapshot(lsn=Lsn.parse(lsn.decode()), name=name.decode(), taken_at=taken_at)
 
@@ -286,9 +285,7 @@ def _open_replication(url: str) -> psycopg.Connection:
         raise SourceUnavailableError(f"The source does not accept a replication connection: {reason}.") from error
 
 
-def _create_slot(
-    pgconn: pq.abc.PGconn, server_version: int, control: psycopg.Connection, deadline: float
-) -> pq.abc.PGresult:
+def _create_slot(pgconn: pq.abc.PGconn, control: psycopg.Connection, deadline: float) -> pq.abc.PGresult:
     """Create a temporary slot; its row is (name, consistent point, snapshot, plugin).
 
     The server first waits for every transaction that has written something, so this may
@@ -298,10 +295,10 @@ def _create_slot(
         SourceNotReadyError: No slot is free, or the role may not replicate.
         SourceUnavailableError: A transaction outlived the deadline, or the source stopped answering.
     """
-    option = "(SNAPSHOT 'export')" if server_version >= _PARENTHESISED_OPTIONS else "EXPORT_SNAPSHOT"
     name = f"lakeside_load_{secrets.token_hex(8)}"
     try:
-        pgconn.send_query(f'CREATE_REPLICATION_SLOT "{name}" TEMPORARY LOGICAL pgoutput {option}'.encode())
+        command = f"CREATE_REPLICATION_SLOT {name} TEMPORARY LOGICAL pgoutput (SNAPSHOT 'export')"
+        pgconn.send_query(command.encode())
         socket = select.poll()
         socket.register(pgconn.socket, select.POLLIN)
         while pgconn.is_busy():
