@@ -7,4 +7,6 @@ from config.settings.base import *
 
 SECRET_KEY = ENV.secret_key or generated_secret_key(LAKEHOUSE.home)
 ALLOWED_HOSTS = ALLOWED_HOSTS or ["localhost", "127.0.0.1", "[::1]"]
-WHITENOISE_USE_FINDERS = True  # Serves static files from the applications, without collectstatic.
+# Static files come straight from the applications, without collectstatic.
+WHITENOISE_USE_FINDERS = True
+STATIC_ROOT = None

@@ -1,0 +1,111 @@
+# Lakeside's commands; `make` lists them. Needs only Python 3.11 to 3.13 and make.
+
+VENV := .venv
+BIN := $(VENV)/bin
+MANAGE := $(BIN)/python manage.py
+
+# What is installed is stamped by the lock file's checksum: an unchanged file installs nothing.
+RUNTIME := $(VENV)/.runtime-$(firstword $(shell cksum < requirements.txt))
+DEVELOPMENT := $(VENV)/.development-$(firstword $(shell cksum < requirements-dev.txt))
+PEERS := .venv-bench/.peers-$(firstword $(shell cksum < requirements-bench.txt))
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --no-input --require-hashes
+
+SHA256 := $(shell command -v sha256sum || echo shasum -a 256)
+LOCKS := requirements.sha256
+UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
+
+# Settings that commands read which need no server and no `.env`: production's, with a key that signs nothing.
+CHECKED := LAKEHOUSE_SUPERVISED=true LAKEHOUSE_ENV=production DJANGO_ALLOWED_HOSTS=lakeside.example \
+	DJANGO_SECRET_KEY=checks-only-$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(50))')
+
+PORT ?=
+SCALE ?=
+PYTHON ?=
+ARGS ?=
+
+.PHONY: help
+help: ## list these commands
+	@printf 'Lakeside. Two commands to begin with: make demo, make test.\n\n'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: $(DEVELOPMENT) ## create .venv with everything that development needs (PYTHON=python3.12 chooses one)
+
+.PHONY: demo
+demo: $(RUNTIME) ## start everything with sample data and print where to look (PORT=8123, SCALE=small)
+	@exec $(MANAGE) demo $(if $(PORT),--port $(PORT)) $(if $(SCALE),--scale $(SCALE))
+
+.PHONY: up
+up: $(RUNTIME) ## start everything without sample data (PORT=8123)
+	@exec $(MANAGE) up $(if $(PORT),--port $(PORT))
+
+.PHONY: down
+down: $(RUNTIME) ## stop what demo or up runs in another terminal
+	@exec $(MANAGE) down
+
+.PHONY: shell
+shell: $(RUNTIME) ## open a Python shell with the models loaded
+	@exec $(MANAGE) shell
+
+.PHONY: test
+test: $(DEVELOPMENT) ## run the test suite on servers of its own (ARGS='-k name -x')
+	$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: check
+check: $(DEVELOPMENT) ## verify formatting, lint, types, layers, migrations, lock files, deployment settings
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	@$(SHA256) --check --quiet $(LOCKS) || { echo 'The lock files do not match requirements*.in: run make lock.'; exit 1; }
+	$(CHECKED) $(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
+	$(CHECKED) $(MANAGE) check --deploy --fail-level WARNING
+
+.PHONY: fix
+fix: $(DEVELOPMENT) ## format, and correct what the linter can correct
+	$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
+
+.PHONY: migrations
+migrations: $(DEVELOPMENT) ## write migrations for changed models
+	$(CHECKED) $(MANAGE) makemigrations
+
+.PHONY: bench
+bench: $(DEVELOPMENT) $(PEERS) ## measure against the peers; results as JSON in var/bench (ARGS=name runs one)
+	$(BIN)/python -m tests.bench $(ARGS)
+
+.PHONY: lock
+lock: $(DEVELOPMENT) ## compile requirements*.txt anew from requirements*.in
+	$(UV_COMPILE) requirements.in -o requirements.txt
+	$(UV_COMPILE) requirements-dev.in -o requirements-dev.txt
+	$(UV_COMPILE) requirements-bench.in -o requirements-bench.txt
+	$(SHA256) requirements*.in requirements*.txt > $(LOCKS)
+
+.PHONY: clean
+clean: ## remove .venv and caches; ask before removing var, which holds your data
+	rm -rf $(VENV) .venv-bench staticfiles .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	@if [ -d var ] && [ -t 0 ]; then \
+		printf 'Remove var too, with the databases and the lake in it? [y/N] '; read answer; \
+		if [ "$$answer" = y ]; then rm -rf var; fi; \
+	elif [ -d var ]; then echo 'var is left as it is.'; fi
+
+$(BIN)/python:
+	@.ci/make-environment $(VENV) $(PYTHON)
+
+.venv-bench/bin/python:
+	@.ci/make-environment .venv-bench $(PYTHON)
+
+$(RUNTIME): $(BIN)/python
+	@echo 'Installing what Lakeside runs on ...'
+	@$(BIN)/python $(PIP_INSTALL) -r requirements.txt
+	@rm -f $(VENV)/.runtime-*; touch $@
+
+$(DEVELOPMENT): $(BIN)/python
+	@echo 'Installing what development needs ...'
+	@$(BIN)/python $(PIP_INSTALL) -r requirements-dev.txt
+	@rm -f $(VENV)/.development-* $(VENV)/.runtime-*; touch $@ $(RUNTIME)
+
+$(PEERS): .venv-bench/bin/python
+	@echo 'Installing the peers ...'
+	@.venv-bench/bin/python $(PIP_INSTALL) -r requirements-bench.txt
+	@rm -f .venv-bench/.peers-*; touch $@
