@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path
+
+from dashboards.views.chart_data import chart_csv, chart_json
+from dashboards.views.definitions import definitions
+from dashboards.views.overview import overview
 
 app_name = "dashboards"
 
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("", overview, name="overview"),
+    path("definitions/", definitions, name="definitions"),
+    path("data/<slug:chart_name>.json", chart_json, name="chart-json"),
+    path("data/<slug:chart_name>.csv", chart_csv, name="chart-csv"),
+]

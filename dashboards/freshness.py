@@ -1,0 +1,70 @@
+"""How old the data on a page is, said in the tenant's time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Self
+from zoneinfo import ZoneInfo
+
+from etl.contracts.publication import Publication
+
+_MINUTE_SECONDS = 60
+_HOUR_MINUTES = 60
+_DAY_HOURS = 24
+_HOURS_SAID_IN_HOURS = 48
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Freshness:
+    """The moment the data stands at."""
+
+    as_of: datetime
+    """In the tenant's time zone."""
+    age: timedelta
+    is_stale: bool
+    """Older than the models promise."""
+    promise_hours: int
+
+    @classmethod
+    def of(cls, publication: Publication, *, timezone: str, promise_hours: int, now: datetime) -> Self:
+        """Compare the publication with the clock.
+
+        Args:
+            publication: What the page shows.
+            timezone: IANA name of the tenant's zone.
+            promise_hours: How old the data may be.
+            now: The present, an aware time.
+        """
+        age = max(now - publication.as_of, timedelta(0))
+        return cls(
+            as_of=publication.as_of.astimezone(ZoneInfo(timezone)),
+            age=age,
+            is_stale=age > timedelta(hours=promise_hours),
+            promise_hours=promise_hours,
+        )
+
+    @property
+    def absolute(self) -> str:
+        """``23 Nov 2026, 08:58 CET``."""
+        return f"{self.as_of.day} {self.as_of:%b %Y, %H:%M %Z}"
+
+    @property
+    def iso(self) -> str:
+        """For machines: ISO 8601 with offset."""
+        return self.as_of.isoformat(timespec="seconds")
+
+    @property
+    def relative(self) -> str:
+        """``4 minutes ago``; the page's script keeps it true while the page is open."""
+        minutes = int(self.age.total_seconds()) // _MINUTE_SECONDS
+        if minutes < 1:
+            return "just now"
+        if minutes < _HOUR_MINUTES:
+            return _ago(minutes, "minute")
+        hours = minutes // _HOUR_MINUTES
+        return _ago(hours, "hour") if hours < _HOURS_SAID_IN_HOURS else _ago(hours // _DAY_HOURS, "day")
+
+
+def _ago(number: int, unit: str) -> str:
+    return f"{number} {unit}{'' if number == 1 else 's'} ago"

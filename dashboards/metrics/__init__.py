@@ -1,0 +1,1 @@
+"""Questions asked of published gold, each answered with plain data."""

@@ -1,0 +1,107 @@
+"""One chart's figure and rows as JSON, or its rows as CSV; the same rows as on the page."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.views.decorators.http import require_safe
+
+from dashboards.charts.chart import Chart, Drawn
+from dashboards.charts.registry import CHARTS
+from dashboards.conditional import answer
+from dashboards.metrics.tenant_query import current_publication, digest
+from dashboards.views.looking import Looking, looking
+from etl.contracts.publication import Publication
+from etl.ports.query_engine import Value
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+@require_safe
+def chart_json(request: HttpRequest, tenant_slug: str, chart_name: str) -> HttpResponse:
+    """Answer with the figure, its sentence and its rows; money as text, so that nothing is rounded.
+
+    Raises:
+        Http404: No such chart, no such period, or nothing published yet.
+    """
+    del tenant_slug  # the middleware turned it into request.tenant
+    chart, look = _asked(request, chart_name)
+
+    def make() -> HttpResponse:
+        drawn = chart.draw(look.chart_request())
+        return JsonResponse(_document(chart, drawn, look.publication))
+
+    return answer(request, digest(look.publication), make=make)
+
+
+@require_safe
+def chart_csv(request: HttpRequest, tenant_slug: str, chart_name: str) -> HttpResponseBase:
+    """Stream all rows of the chart: the ranking in full, not only what fits on the page.
+
+    Raises:
+        Http404: No such chart, no such period, or nothing published yet.
+    """
+    chart, look = _asked(request, chart_name)
+    drawn = chart.draw(look.chart_request(is_export=True))
+    response = StreamingHttpResponse(_csv_lines(chart, drawn), content_type="text/csv; charset=utf-8")
+    name = f"{tenant_slug}-{chart.name}-{look.period.today.isoformat()}.csv"
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    response["Cache-Control"] = "private, no-store"
+    return response
+
+
+def _asked(request: HttpRequest, chart_name: str) -> tuple[Chart, Looking]:
+    chart = CHARTS.get(chart_name)
+    publication = current_publication()
+    if chart is None or publication is None:
+        raise Http404
+    return chart, looking(request, publication)
+
+
+def _document(chart: Chart, drawn: Drawn, publication: Publication) -> dict[str, object]:
+    return {
+        "chart": chart.name,
+        "title": chart.title,
+        "definition": chart.definition,
+        "summary": drawn.summary,
+        "publication": publication.number,
+        "as_of": publication.as_of.isoformat(),
+        "columns": [column.name for column in chart.columns],
+        "rows": [[_plain(value) for value in row] for row in drawn.rows],
+        "figure": drawn.figure,
+    }
+
+
+def _plain(value: Value) -> str | int | float | bool | None:
+    if isinstance(value, Decimal):
+        return str(value)
+    return value.isoformat() if isinstance(value, date) else value
+
+
+class _Echo:
+    """A file for `csv.writer` that hands each line back instead of storing it."""
+
+    def write(self, line: str) -> str:
+        return line
+
+
+def _csv_lines(chart: Chart, drawn: Drawn) -> Iterator[str]:
+    writer = csv.writer(_Echo())
+    yield writer.writerow([column.name for column in chart.columns])
+    for row in drawn.rows:
+        yield writer.writerow([_cell(value) for value in row])
+
+
+def _cell(value: Value) -> str | int | float | bool | None:
+    """Return the value for a spreadsheet; text that it would run as a formula is made plain text.
+
+    Source: OWASP, CSV Injection.
+    """
+    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
+        return f"'{value}"
+    return _plain(value)
