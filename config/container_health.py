@@ -1,0 +1,69 @@
+"""Health checks of the containers: ``python -m config.container_health web|worker|beat``.
+
+Exits 0 if that service does its work, else 1 with one sentence. Django is not loaded, so a check is cheap.
+"""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import sys
+from collections.abc import Callable, Mapping
+
+import psycopg
+from celery import Celery
+
+from config import env
+
+WEB_PORT = 8000
+_PATIENCE_SECONDS = 5
+_BEAT_IS_LATE_SQL = """
+    SELECT coalesce(max(last_run_at) < now() - interval '1 minute', true)
+    FROM django_celery_beat_periodictask WHERE name = 'tick'
+"""
+
+
+def web() -> str | None:
+    """Ask /healthz as a browser would; return what is wrong, if anything."""
+    host = (env.load().allowed_hosts or ("localhost",))[0].lstrip(".")
+    connection = http.client.HTTPConnection("127.0.0.1", WEB_PORT, timeout=_PATIENCE_SECONDS)
+    try:
+        connection.request("GET", "/healthz", headers={"Host": host})
+        answer = connection.getresponse()
+        return None if answer.status == http.HTTPStatus.OK else answer.read().decode(errors="replace")
+    except OSError as error:
+        return f"Port {WEB_PORT} does not answer: {error}"
+    finally:
+        connection.close()
+
+
+def worker() -> str | None:
+    """Ping this machine's worker through the broker; return what is wrong, if anything."""
+    name = f"celery@{socket.gethostname()}"
+    application = Celery(broker=env.load().redis_url)
+    answered = application.control.inspect(timeout=_PATIENCE_SECONDS, destination=[name]).ping()
+    return None if answered else f"{name} does not answer."
+
+
+def beat() -> str | None:
+    """Look when beat last sent the control plane's tick; return what is wrong, if anything."""
+    with psycopg.connect(env.load().app_database_url or "", connect_timeout=_PATIENCE_SECONDS) as connection:
+        late = connection.execute(_BEAT_IS_LATE_SQL).fetchone()
+    return "Beat has not sent a tick for a minute." if late == (True,) else None
+
+
+CHECKS: Mapping[str, Callable[[], str | None]] = {"web": web, "worker": worker, "beat": beat}
+
+
+def main(arguments: list[str]) -> str | None:
+    """Run the check that is asked for; return its complaint, which becomes the exit status."""
+    if len(arguments) != 1 or arguments[0] not in CHECKS:
+        return f"Name one of {', '.join(CHECKS)}."
+    try:
+        return CHECKS[arguments[0]]()
+    except (env.SettingsError, psycopg.Error, OSError) as error:
+        return str(error)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""Rules about the repository itself: imports, documents, containers, dependencies. No server is asked."""
