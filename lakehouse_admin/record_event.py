@@ -35,4 +35,5 @@ def record_event(
     """
     RunEvent.objects.create(run=run, stage=stage or "", at=at, level=level, name=name, message=message, fields=fields)
     write = {EventLevel.INFO: _log.info, EventLevel.WARNING: _log.warning, EventLevel.ERROR: _log.error}[level]
-    write(name, run_id=run.pk, stage=stage.value if stage else None, **fields)
+    where = {"stage": stage.value} if stage else {}
+    write(name, run_id=run.pk, **where, **fields)

@@ -101,6 +101,13 @@ def child_process_runner(lake: LakeConfig) -> ChildProcessRunner:
             "threads": lake.threads,
         },
         secrets={name: url for name, url in secrets.items() if url},
-        environment={"HOME": str(settings.LAKEHOUSE.home), "LANG": "C.UTF-8", "TZ": "UTC"},
+        environment=_job_environment(),
         memory_limit_bytes=lake.memory_limit_bytes,
     )
+
+
+def _job_environment() -> dict[str, str]:
+    """Return the whole environment of a job: no secrets; under a supervisor, the mark by which it finds its own."""
+    home = str(settings.LAKEHOUSE.home)
+    mark = {"LAKEHOUSE_SUPERVISED": "true", "LAKEHOUSE_HOME": home} if settings.LAKEHOUSE.supervised else {}
+    return {"HOME": home, "LANG": "C.UTF-8", "TZ": "UTC", **mark}
