@@ -11,15 +11,14 @@ from etl.bronze.directory import DirectoryStore
 from etl.bronze.layout import load_manifest_key
 from etl.bronze.manifest import LoadManifest
 from etl.bronze.reader import verify
-from etl.contracts.store import newest_contract, read_contract
 from etl.contracts.table import TableId
 from etl.engine.catalog import open_catalog
 from etl.engine.lake import LakeConfig
 from etl.engine.session import duckdb_session
 from etl.jobs.progress import Progress
-from etl.ports.object_store import ObjectMissingError, ObjectStore
+from etl.ports.object_store import ObjectStore
 from etl.silver.apply import AppliedTable, apply_load
-from etl.silver.load import LoadedTable
+from etl.silver.load import LoadedTable, loaded_table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,22 +65,9 @@ def run(arguments: BronzeToSilver, progress: Progress, *, store: ObjectStore | N
                 done[loaded.contract.table] = applied
                 progress.update(rows={each.table: each.rows for each in done.values()})
 
-        tables = [_loaded(store, load, table) for table in load.tables]
+        tables = [loaded_table(store, load, table) for table in load.tables]
         tables.sort(key=lambda loaded: loaded.rows, reverse=True)
         with ThreadPoolExecutor(arguments.lake.threads, thread_name_prefix="silver") as pool:
             for _ in pool.map(apply, tables):
                 pass
     return SilverResult(load_id=load.load_id, tables=tuple(done[table] for table in load.tables))
-
-
-def _loaded(store: ObjectStore, load: LoadManifest, table: TableId) -> LoadedTable:
-    """Pair a table with the contract of its files; a table without rows has the newest.
-
-    Raises:
-        ObjectMissingError: No contract is recorded.
-    """
-    files = load.files_of(table)
-    contract = read_contract(store, table, files[0].contract_version) if files else newest_contract(store, table)
-    if contract is None:
-        raise ObjectMissingError(f"no contract of {table} is recorded in bronze")
-    return LoadedTable(contract=contract, load=load, store=store)

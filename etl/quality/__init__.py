@@ -1,0 +1,1 @@
+"""Quality: proof that silver holds what the source holds."""

@@ -11,9 +11,10 @@ import duckdb
 from etl.bronze.layout import fields
 from etl.bronze.manifest import FileManifest, LoadManifest
 from etl.bronze.reader import BronzeDamagedError, bronze_relation_sql, check_rows
-from etl.contracts.table import TableContract
+from etl.contracts.store import newest_contract, read_contract
+from etl.contracts.table import TableContract, TableId
 from etl.engine.sql import identifier, literal
-from etl.ports.object_store import ObjectStore
+from etl.ports.object_store import ObjectMissingError, ObjectStore
 from etl.replicate.lsn import change_seq
 from etl.silver.conform import REASON_COLUMN, conformed, reject_reason
 
@@ -93,6 +94,20 @@ class LoadedTable:
             f"{reject_reason(self.contract, operations=_OPERATIONS)} AS {identifier(REASON_COLUMN)} FROM {relation}) "
             f"WHERE {identifier(REASON_COLUMN)} IS NOT NULL"
         )
+
+
+def loaded_table(store: ObjectStore, load: LoadManifest, table: TableId) -> LoadedTable:
+    """Pair a table of the load with the contract of its files; a table without rows has the newest.
+
+    Raises:
+        ObjectMissingError: No contract is recorded.
+        StoreUnavailableError: The store did not answer.
+    """
+    files = load.files_of(table)
+    contract = read_contract(store, table, files[0].contract_version) if files else newest_contract(store, table)
+    if contract is None:
+        raise ObjectMissingError(f"no contract of {table} is recorded in bronze")
+    return LoadedTable(contract=contract, load=load, store=store)
 
 
 @contextmanager

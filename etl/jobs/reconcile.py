@@ -1,0 +1,59 @@
+"""Job: prove that silver holds, of one full load, exactly what the source held."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from etl.bronze.directory import DirectoryStore
+from etl.bronze.layout import load_manifest_key
+from etl.bronze.manifest import LoadManifest
+from etl.engine.catalog import open_catalog
+from etl.engine.lake import LakeConfig
+from etl.engine.session import duckdb_session
+from etl.jobs.progress import Progress
+from etl.ports.object_store import ObjectStore
+from etl.quality.reconcile import TableComparison, compare_load, read_fingerprints
+from etl.silver.load import loaded_table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconcile:
+    """What the job needs to know."""
+
+    lake: LakeConfig
+    load_id: str
+    """Names the `LoadManifest` in bronze, beside which the source's fingerprints stand."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReconcileResult:
+    """What was found, table by table, in the load's order."""
+
+    equal: bool
+    tables: tuple[TableComparison, ...]
+
+
+def run(arguments: Reconcile, progress: Progress, *, store: ObjectStore | None = None) -> ReconcileResult:
+    """Compare every table of the load; a difference is a result, not an error.
+
+    Args:
+        arguments: Which load, which lake.
+        progress: Told ``equal`` of each finished table.
+        store: Bronze, where it is not the folder ``<lake_uri>/bronze``.
+
+    Raises:
+        NotFingerprintedError: The load recorded no fingerprints of the source.
+        LakehouseError: Whatever else `etl.quality.reconcile.compare_load` raises.
+    """
+    store = store or DirectoryStore(Path(arguments.lake.bronze_root))
+    load = LoadManifest.from_json(store.get(load_manifest_key(arguments.load_id)))
+    source = read_fingerprints(store, arguments.load_id)
+    catalog = open_catalog(arguments.lake)
+    tables: list[TableComparison] = []
+    with duckdb_session(arguments.lake) as connection:
+        for table in load.tables:
+            contract = loaded_table(store, load, table).contract
+            tables.append(compare_load(catalog, connection, contract, arguments.load_id, source[table]))
+            progress.update(equal={each.table: each.equal for each in tables})
+    return ReconcileResult(equal=all(each.equal for each in tables), tables=tuple(tables))
