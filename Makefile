@@ -77,7 +77,7 @@ bench: $(DEVELOPMENT) $(PEERS) ## measure against the peers; results as JSON in 
 lock: $(DEVELOPMENT) ## compile requirements*.txt anew from requirements*.in
 	$(UV_COMPILE) requirements.in -o requirements.txt
 	$(UV_COMPILE) requirements-dev.in -o requirements-dev.txt
-	$(UV_COMPILE) requirements-bench.in -o requirements-bench.txt
+	$(UV_COMPILE) --no-strip-extras requirements-bench.in -o requirements-bench.txt
 	$(SHA256) requirements*.in requirements*.txt > $(LOCKS)
 
 .PHONY: clean
