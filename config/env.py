@@ -18,7 +18,7 @@ from dataclasses import Field, dataclass, field, fields, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 PROJECT = Path(__file__).resolve().parent.parent
 """The folder that holds `manage.py`."""
@@ -82,24 +82,34 @@ def _variable(name: str, parse: Callable[[str], object], *, default: object = No
 
 
 def _postgres_url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in {"postgres", "postgresql"} or not parts.hostname or not parts.path.strip("/"):
+    parts = _split(text)
+    if parts is None or parts.scheme not in {"postgres", "postgresql"} or not parts.path.strip("/"):
         raise ValueError("must look like postgresql://user:password@host:5432/database")
     return text
 
 
 def _redis_url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in {"redis", "rediss"} or not parts.hostname:
+    parts = _split(text)
+    if parts is None or parts.scheme not in {"redis", "rediss"}:
         raise ValueError("must look like redis://:password@host:6379/0")
     return text
 
 
 def _http_url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    parts = _split(text)
+    if parts is None or parts.scheme not in {"http", "https"}:
         raise ValueError("must start with http:// or https:// and name a host")
     return text
+
+
+def _split(text: str) -> SplitResult | None:
+    """Return the parts of a URL that names a host; `None` for anything else."""
+    try:
+        parts = urlsplit(text)
+        parts.port  # noqa: B018 - raises if it is no number
+    except ValueError:
+        return None
+    return parts if parts.hostname else None
 
 
 def _origins(text: str) -> tuple[str, ...]:
