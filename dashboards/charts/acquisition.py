@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from dashboards import formats
+from dashboards.charts.chart import LegendEntry
 from dashboards.charts.figure import GHOST, SERIES, Figure, figure
 from dashboards.metrics.customers import Month
 
@@ -39,6 +40,13 @@ def acquisition_figure(months: Sequence[Month]) -> Figure:
         barmode="group",
         hovermode="closest",
     )
+
+
+def acquisition_legend(months: Sequence[Month]) -> tuple[LegendEntry, ...]:
+    """Return what the figure's marks mean."""
+    bars = (LegendEntry(role="ghost", text="signups"), LegendEntry(role="series", text="first-time buyers"))
+    running = any(month.is_running for month in months)
+    return (*bars, LegendEntry(role="hatched", text="month so far")) if running else bars
 
 
 def acquisition_summary(months: Sequence[Month]) -> str:

@@ -62,6 +62,15 @@ class TableColumn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LegendEntry:
+    """One kind of mark in a figure."""
+
+    role: str
+    """How it is drawn: ``series``, ``ghost``, ``line``, ``dotted`` or ``hatched``, as in `dashboards.css`."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Drawn:
     """A chart with its numbers in."""
 
@@ -71,6 +80,8 @@ class Drawn:
     """In the order of the chart's columns."""
     figure: Figure | None
     """None for a table that needs no picture, or without rows."""
+    legend: tuple[LegendEntry, ...] = ()
+    """Empty where the figure has one kind of mark only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

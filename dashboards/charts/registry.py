@@ -24,6 +24,7 @@ def _revenue(request: Request) -> Drawn:
         figure=revenue.revenue_figure(data, request.money),
         summary=revenue.revenue_summary(data, request.money),
         rows=cast("Rows", revenue.revenue_rows(data)),
+        legend=revenue.revenue_legend(data),
     )
 
 
@@ -33,6 +34,7 @@ def _acquisition(request: Request) -> Drawn:
         figure=acquisition.acquisition_figure(months) if months else None,
         summary=acquisition.acquisition_summary(months),
         rows=cast("Rows", acquisition.acquisition_rows(months)),
+        legend=acquisition.acquisition_legend(months),
     )
 
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 import plotly.graph_objects as go
 
 from dashboards import formats
+from dashboards.charts.chart import LegendEntry
 from dashboards.charts.figure import FILL, GHOST, SERIES, Figure, figure
 from dashboards.formats import Money
 from dashboards.metrics.revenue import Day, RevenueByDay, change, totals
@@ -59,6 +60,16 @@ def revenue_figure(data: RevenueByDay, money: Money) -> Figure:
         y={"tickprefix": money.prefix, "tickformat": "~s", "rangemode": "tozero", "nticks": 5},
         hovermode="closest",
         barmode="overlay",
+    )
+
+
+def revenue_legend(data: RevenueByDay) -> tuple[LegendEntry, ...]:
+    """Return what the figure's marks mean."""
+    days = data.period.days
+    return (
+        LegendEntry(role="series" if days <= _BARS_UP_TO_DAYS else "line", text=f"last {days} days"),
+        LegendEntry(role="dotted", text=f"the {days} days before"),
+        LegendEntry(role="hatched", text="today so far"),
     )
 
 

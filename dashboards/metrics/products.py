@@ -8,7 +8,6 @@ from typing import cast
 
 from dashboards.metrics.tenant_query import TenantQuery
 
-
 _Row = tuple[int, str, str, str, int, Decimal, Decimal, float | None, float | None, int, float | None]
 
 

@@ -46,6 +46,11 @@ class Card:
     titles: tuple[Cell, ...]
     rows: tuple[tuple[Cell, ...], ...]
 
+    @property
+    def figure_id(self) -> str:
+        """Names the figure's data within the page."""
+        return f"{self.chart.name}-figure"
+
 
 @require_safe
 def overview(request: HttpRequest, tenant_slug: str) -> HttpResponse:

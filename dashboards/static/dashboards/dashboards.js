@@ -1,0 +1,125 @@
+// Draws the figures that the page carries, keeps "4 minutes ago" true, and lets the
+// arrow keys walk along a chart. Every number is also in the page's tables, so nothing
+// is lost without this file.
+"use strict";
+
+(() => {
+  const plotlyAddress = document.currentScript.dataset.plotly;
+  const plots = [...document.querySelectorAll(".plot")];
+  const spoken = document.getElementById("spoken");
+  const settings = { displayModeBar: false, responsive: true, scrollZoom: false, doubleClick: false };
+
+  // --- figures -------------------------------------------------------------------------
+
+  const role = /^var\((--[a-z0-9-]+)\)$/;
+
+  // Figures name colours by role; the theme in force says which colour that is.
+  function coloured(value, styles) {
+    if (typeof value === "string") {
+      const match = role.exec(value);
+      return match ? styles.getPropertyValue(match[1]).trim() : value;
+    }
+    if (Array.isArray(value)) return value.map((each) => coloured(each, styles));
+    if (value && typeof value === "object") {
+      return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, coloured(each, styles)]));
+    }
+    return value;
+  }
+
+  function draw(plot) {
+    const styles = getComputedStyle(document.documentElement);
+    const figure = coloured(JSON.parse(document.getElementById(plot.dataset.figure).textContent), styles);
+    figure.layout.font.family = getComputedStyle(document.body).fontFamily;
+    if (plot.clientWidth < 480 && figure.layout.xaxis.nticks) figure.layout.xaxis.nticks = 4;
+    return Plotly.react(plot, figure.data, figure.layout, settings).then(() => plot.classList.add("drawn"));
+  }
+
+  let plotly;
+  function withPlotly() {
+    plotly ??= new Promise((resolve, reject) => {
+      const script = document.createElement("script");
+      script.src = plotlyAddress;
+      script.onload = resolve;
+      script.onerror = reject;
+      document.head.append(script);
+    });
+    return plotly;
+  }
+
+  function failed(plot) {
+    plot.classList.add("failed");
+    plot.textContent = "The chart could not be drawn. The table below has the same numbers.";
+  }
+
+  const nearby = new IntersectionObserver((entries) => {
+    for (const { isIntersecting, target } of entries) {
+      if (!isIntersecting) continue;
+      nearby.unobserve(target);
+      withPlotly().then(() => draw(target)).catch(() => failed(target));
+    }
+  }, { rootMargin: "600px" });
+  plots.forEach((plot) => nearby.observe(plot));
+
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+    plots.filter((plot) => plot.classList.contains("drawn")).forEach(draw);
+  });
+
+  // --- keyboard ------------------------------------------------------------------------
+
+  // Left and right move from point to point; the point's texts are read out.
+  function walk(plot, step) {
+    const [trace] = plot.data;
+    const last = trace.x.length - 1;
+    const at = Math.min(Math.max((plot.point ?? (step > 0 ? -1 : last + 1)) + step, 0), last);
+    plot.point = at;
+    Plotly.Fx.hover(plot, [{ curveNumber: 0, pointNumber: at }]);
+    const texts = [...plot.querySelectorAll(".hoverlayer text tspan.line, .hoverlayer text.nums")];
+    spoken.textContent = texts.map((text) => text.textContent).join(", ");
+  }
+
+  for (const plot of plots) {
+    plot.addEventListener("keydown", (event) => {
+      const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+      if (!step || !plot.classList.contains("drawn")) return;
+      event.preventDefault();
+      walk(plot, step);
+    });
+    plot.addEventListener("blur", () => {
+      plot.point = undefined;
+      if (plot.classList.contains("drawn")) Plotly.Fx.unhover(plot);
+    });
+  }
+
+  // --- definitions ---------------------------------------------------------------------
+
+  const meanings = [...document.querySelectorAll(".meaning")];
+  document.addEventListener("click", (event) => {
+    meanings.filter((meaning) => !meaning.contains(event.target)).forEach((meaning) => { meaning.open = false; });
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    meanings.filter((meaning) => meaning.open).forEach((meaning) => {
+      meaning.open = false;
+      meaning.querySelector("summary").focus();
+    });
+  });
+
+  // --- time ----------------------------------------------------------------------------
+
+  // The same words as `dashboards/freshness.py`.
+  function ago(minutes) {
+    const said = (number, unit) => `${number} ${unit}${number === 1 ? "" : "s"} ago`;
+    if (minutes < 1) return "just now";
+    if (minutes < 60) return said(minutes, "minute");
+    const hours = Math.floor(minutes / 60);
+    return hours < 48 ? said(hours, "hour") : said(Math.floor(hours / 24), "day");
+  }
+
+  function tellAges() {
+    for (const age of document.querySelectorAll("[data-relative-to]")) {
+      age.textContent = ago(Math.floor((Date.now() - Date.parse(age.dataset.relativeTo)) / 60000));
+    }
+  }
+  tellAges();
+  setInterval(tellAges, 30000);
+})();
