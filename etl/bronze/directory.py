@@ -135,11 +135,11 @@ class DirectoryStore:
                     yield ObjectInfo(key=key, size_bytes=entry.stat().st_size)
 
     def _open_incoming(self, key: str) -> _TranslatingFile:
-        """Create a hidden file and lock it; a sweep may take it in between, hence the check."""
+        """Create a hidden file and lock it; a sweep may lock and take it in between, hence the check."""
         while True:
             path = self._incoming / secrets.token_hex(16)
             raw = _TranslatingFile(path, "xb", key=key)
-            fcntl.flock(raw, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(raw, fcntl.LOCK_EX)
             if path.exists():
                 return raw
             raw.close()

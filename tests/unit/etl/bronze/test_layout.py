@@ -23,12 +23,12 @@ def test_full_load_files_are_named_as_dms_names_them():
 
 
 @given(st.integers(1, MAX_LOAD_NUMBER))
-def test_the_number_of_a_file_is_found_again_in_its_name(number):
+def test_the_number_of_a_file_is_found_again_in_its_name(number: int):
     assert load_number(load_key(ORDERS, number)) == number
 
 
 @pytest.mark.parametrize("number", [0, -1, MAX_LOAD_NUMBER + 1])
-def test_a_number_beyond_eight_hexadecimal_digits_is_refused(number):
+def test_a_number_beyond_eight_hexadecimal_digits_is_refused(number: int):
     with pytest.raises(ValueError, match="numbers run from 1"):
         load_key(ORDERS, number)
 
@@ -36,12 +36,12 @@ def test_a_number_beyond_eight_hexadecimal_digits_is_refused(number):
 @pytest.mark.parametrize(
     "name", ["20261123-075831123.csv.gz", "LOAD0000001.csv.gz", "LOAD0000000a.csv.gz", "LOAD00000001.csv", "x.json"]
 )
-def test_other_names_have_no_load_number(name):
+def test_other_names_have_no_load_number(name: str):
     assert load_number(f"public/orders/{name}") is None
 
 
 @given(st.integers(1, 20_000))
-def test_the_version_of_a_contract_is_found_again_in_its_name(version):
+def test_the_version_of_a_contract_is_found_again_in_its_name(version: int):
     assert contract_version(contract_key(ORDERS, version)) == version
 
 
@@ -51,7 +51,7 @@ def test_manifests_and_contracts_stand_beside_the_data_and_not_among_it():
 
 
 @given(identifiers, identifiers)
-def test_no_identifier_leaves_its_folder_or_passes_for_ours(schema, name):
+def test_no_identifier_leaves_its_folder_or_passes_for_ours(schema: str, name: str):
     prefix = table_prefix(TableId(schema=schema, name=name))
     segments = prefix.split("/")
     assert len(segments) == 3
@@ -62,6 +62,6 @@ def test_no_identifier_leaves_its_folder_or_passes_for_ours(schema, name):
 
 
 @given(identifiers, identifiers, identifiers, identifiers)
-def test_two_tables_never_share_a_folder(schema, name, other_schema, other_name):
+def test_two_tables_never_share_a_folder(schema: str, name: str, other_schema: str, other_name: str):
     one, other = TableId(schema=schema, name=name), TableId(schema=other_schema, name=other_name)
     assert (table_prefix(one) == table_prefix(other)) == (one == other)

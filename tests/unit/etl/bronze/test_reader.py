@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import duckdb
 import pytest
 from hypothesis import assume, given
@@ -6,7 +8,7 @@ from hypothesis import strategies as st
 from etl.bronze.directory import DirectoryStore
 from etl.bronze.reader import BronzeDamagedError, bronze_relation_sql, check_rows, verify
 from etl.contracts.table import Column, TableContract, TableId
-from etl.ports.object_store import ObjectMissingError
+from etl.ports.object_store import ObjectMissingError, ObjectStore
 from etl.replicate.landing import land_table
 from etl.replicate.lsn import change_seq
 from etl.replicate.snapshot import Block
@@ -25,7 +27,7 @@ CONTRACT = TableContract(
 HEADER = Block(text=b'Op,_committed_at,id,"Te""xt",_change_seq\n', rows=0)
 
 
-def land(store, *rows: bytes, contract=CONTRACT, first_number=1):
+def land(store: ObjectStore, *rows: bytes, contract: TableContract = CONTRACT, first_number: int = 1):
     blocks = iter([HEADER, *(Block(text=b"I,2026-11-23 08:00:00.000000," + row + b",7\n", rows=1) for row in rows)])
     return land_table(store, contract, blocks, first_number=first_number, sequence=change_seq(7))
 
@@ -54,24 +56,24 @@ def refuse(body: bytes, match: str | None = None):
 
 
 @given(st.integers(0, len(WHOLE) * 8 - 1))
-def test_any_flipped_bit_is_refused(bit):
+def test_any_flipped_bit_is_refused(bit: int):
     damaged = bytearray(WHOLE)
     damaged[bit // 8] ^= 1 << bit % 8
     refuse(bytes(damaged))
 
 
 @given(st.integers(0, len(WHOLE) - 1))
-def test_any_shortening_is_refused(length):
+def test_any_shortening_is_refused(length: int):
     refuse(WHOLE[:length])
 
 
 @given(st.binary(min_size=1, max_size=64))
-def test_any_growth_is_refused(tail):
+def test_any_growth_is_refused(tail: bytes):
     refuse(WHOLE + tail)
 
 
 @given(st.integers(0, len(WHOLE)), st.integers(0, len(WHOLE)), st.binary(max_size=32))
-def test_any_other_content_is_refused(start, end, replacement):
+def test_any_other_content_is_refused(start: int, end: int, replacement: bytes):
     damaged = WHOLE[: min(start, end)] + replacement + WHOLE[max(start, end) :]
     assume(damaged != WHOLE)
     refuse(damaged)
@@ -104,7 +106,7 @@ def test_text_beyond_the_bound_is_refused_even_if_the_manifest_vouches_for_it():
         verify(store, [file], max_text_bytes=9_000_000)
 
 
-def test_rows_that_an_engine_lost_or_doubled_are_noticed(tmp_path):
+def test_rows_that_an_engine_lost_or_doubled_are_noticed(tmp_path: Path):
     store = DirectoryStore(tmp_path)
     (file,) = land(store, b"1,a", b"2,b")
     check_rows([file], {store.uri(file.key): 2}, store)
@@ -137,22 +139,22 @@ def read(relation: str) -> list[tuple]:
         (b'"' + b"x" * 3_000_000 + b'"', "x" * 3_000_000),
     ],
 )
-def test_a_field_is_read_exactly(tmp_path, field, value):
+def test_a_field_is_read_exactly(tmp_path: Path, field: bytes, value: str | None):
     store = DirectoryStore(tmp_path / "with 'quotes' and [brackets]")
     (file,) = land(store, b"1," + field)
     uri = store.uri(file.key)
     assert read(bronze_relation_sql(CONTRACT, [uri])) == [("I", "2026-11-23 08:00:00.000000", "1", value, "7", uri)]
 
 
-def test_every_row_names_its_file(tmp_path):
+def test_every_row_names_its_file(tmp_path: Path):
     store = DirectoryStore(tmp_path)
     files = [*land(store, b"1,a"), *land(store, b"2,b", first_number=2)]
     uris = [store.uri(file.key) for file in files]
-    rows = duckdb.sql(f'SELECT id, filename FROM {bronze_relation_sql(CONTRACT, uris)} ORDER BY id').fetchall()
+    rows = duckdb.sql(f"SELECT id, filename FROM {bronze_relation_sql(CONTRACT, uris)} ORDER BY id").fetchall()
     assert rows == [("1", uris[0]), ("2", uris[1])]
 
 
-def test_a_marker_stands_for_null_only_unquoted(tmp_path):
+def test_a_marker_stands_for_null_only_unquoted(tmp_path: Path):
     store = DirectoryStore(tmp_path)
     (file,) = land(store, b"1,\\N", b'2,"\\N"')
     rows = read(bronze_relation_sql(CONTRACT, [store.uri(file.key)], null_marker="\\N"))
@@ -160,7 +162,7 @@ def test_a_marker_stands_for_null_only_unquoted(tmp_path):
 
 
 @pytest.mark.parametrize("row", [b"1", b"1,a,surplus", b'1,"never closed'])
-def test_a_row_of_another_shape_is_an_error(tmp_path, row):
+def test_a_row_of_another_shape_is_an_error(tmp_path: Path, row: bytes):
     store = DirectoryStore(tmp_path)
     (file,) = land(store, b"0,fine", row)
     with pytest.raises(duckdb.Error):

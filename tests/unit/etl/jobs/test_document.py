@@ -58,7 +58,7 @@ def test_whole_numbers_pass_for_fractions_and_null_for_what_may_be_none():
         ("place", "here"),
     ],
 )
-def test_a_value_of_another_type_is_refused_by_name(name, value):
+def test_a_value_of_another_type_is_refused_by_name(name: str, value: object):
     values: dict[str, object] = {"uri": "/lake", "url": None, "tables": []}
     with pytest.raises(JobRefusedError, match=name):
         build(Arguments, values | {name: value})

@@ -1,5 +1,7 @@
 import gzip
 import random
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -7,7 +9,7 @@ from etl.bronze.layout import file_manifest_key, load_key, load_manifest_key
 from etl.bronze.manifest import FileManifest, LoadManifest
 from etl.bronze.reader import verify
 from etl.contracts.table import Column, TableContract, TableId
-from etl.ports.object_store import ObjectExistsError
+from etl.ports.object_store import ObjectExistsError, ObjectStore
 from etl.ports.replicator import SourceUnavailableError
 from etl.replicate.landing import commit_load, find_load, land_table, next_file_number, remove_uncommitted
 from etl.replicate.lsn import Lsn, change_seq
@@ -41,11 +43,11 @@ def wide_blocks(count: int):
         yield Block(text=b"I,%b,%d,7\n" % (noise, number), rows=1)
 
 
-def land(store, source, *, first_number=1, lsn=LSN, **options):
+def land(store: ObjectStore, source: Iterator[Block], *, first_number: int = 1, lsn: Lsn = LSN, **options: Any):
     return land_table(store, CONTRACT, source, first_number=first_number, sequence=change_seq(lsn), **options)
 
 
-def commit(store, files, *, lsn=LSN, request_id="r"):
+def commit(store: ObjectStore, files: tuple[FileManifest, ...], *, lsn: Lsn = LSN, request_id: str = "r"):
     load = LoadManifest(
         load_id=lsn.hex,
         request_id=request_id,
@@ -68,10 +70,8 @@ def test_a_file_holds_the_header_and_the_rows_and_its_manifest_says_so():
     verify(store, [file])
 
 
-@pytest.mark.parametrize(
-    ("max_file_bytes", "rows_by_file"), [(1, [1, 1, 1, 1, 1]), (150_000, [2, 2, 1]), (10**9, [5])]
-)
-def test_files_divide_the_rows_between_them_each_with_its_header(max_file_bytes, rows_by_file):
+@pytest.mark.parametrize(("max_file_bytes", "rows_by_file"), [(1, [1, 1, 1, 1, 1]), (150_000, [2, 2, 1]), (10**9, [5])])
+def test_files_divide_the_rows_between_them_each_with_its_header(max_file_bytes: int, rows_by_file: list[int]):
     store = FakeStore()
     files = land(store, wide_blocks(5), max_file_bytes=max_file_bytes)
     assert [file.key for file in files] == [load_key(ORDERS, number + 1) for number in range(len(rows_by_file))]
@@ -96,7 +96,7 @@ def test_progress_is_told_block_by_block():
 
 
 def test_a_source_that_fails_on_the_way_leaves_nothing_of_the_file():
-    def failing():
+    def failing() -> Iterator[Block]:
         yield from blocks(2)
         raise SourceUnavailableError
 
