@@ -10,9 +10,10 @@ not matter which worker calls, how often, or what happened to the one before.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import cast
 
 from django.db import OperationalError
 
@@ -181,7 +182,7 @@ def _record_done(run: PipelineRun, attempt: StageRun, done: Done, now: datetime)
         run.refresh_from_db(fields=list(done.run))
     record_event(run, "stage_succeeded", done.summary, at=now, stage=stage)
     if stage is Stage.PUBLISH:
-        publish(run=run, pins=done.result["pins"], now=now)
+        publish(run=run, pins=cast("Sequence[Facts]", done.result["pins"]), now=now)
 
 
 def _record_tables(run: PipelineRun, tables: Mapping[str, Facts]) -> None:

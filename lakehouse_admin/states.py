@@ -151,6 +151,27 @@ class Reconciliation(TextChoices):
     DIFFERENT = "different", "Different"
 
 
+class Health(TextChoices):
+    """How a pipeline is doing, worst first; derived from its runs and publications, never stored."""
+
+    FAILING = "failing", "Failing"
+    LATE = "late", "Late"
+    UNKNOWN = "unknown", "Unknown"
+    PAUSED = "paused", "Paused"
+    RUNNING = "running", "Running"
+    HEALTHY = "healthy", "Healthy"
+
+
+HEALTH_MEANINGS: Mapping[Health, str] = {
+    Health.FAILING: "The newest run failed, or waits for a person.",
+    Health.LATE: "What readers see is older than twice the schedule's interval.",
+    Health.UNKNOWN: "Nothing has been published yet, so there is nothing to judge by.",
+    Health.PAUSED: "The schedule is paused.",
+    Health.RUNNING: "A run is on its way.",
+    Health.HEALTHY: "The newest run was reconciled with the source and published.",
+}
+
+
 class EventLevel(TextChoices):
     """How loud an event is."""
 

@@ -83,16 +83,25 @@ def lake_config() -> LakeConfig:
     )
 
 
+def source_url() -> str:
+    """Return the connection URL of the role that reads the source whole.
+
+    Raises:
+        SettingMissingError: It is not set.
+    """
+    if not settings.LAKEHOUSE.source_url:
+        raise SettingMissingError("LAKEHOUSE_SOURCE_URL is not set.")
+    return str(settings.LAKEHOUSE.source_url)
+
+
 def child_process_runner(lake: LakeConfig) -> ChildProcessRunner:
     """Return the runner of jobs as child processes.
 
     Raises:
         SettingMissingError: LAKEHOUSE_SOURCE_URL or LAKEHOUSE_CATALOG_URL is not set.
     """
-    secrets = {"source_url": settings.LAKEHOUSE.source_url, "catalog_url": lake.catalog_url}
-    for name, url in secrets.items():
-        if not url:
-            raise SettingMissingError(f"LAKEHOUSE_{name.upper()} is not set.")
+    if not lake.catalog_url:
+        raise SettingMissingError("LAKEHOUSE_CATALOG_URL is not set.")
     return ChildProcessRunner(
         folder=settings.LAKEHOUSE.home / "jobs",
         defaults={
@@ -100,7 +109,7 @@ def child_process_runner(lake: LakeConfig) -> ChildProcessRunner:
             "memory_limit_bytes": lake.memory_limit_bytes,
             "threads": lake.threads,
         },
-        secrets={name: url for name, url in secrets.items() if url},
+        secrets={"source_url": source_url(), "catalog_url": lake.catalog_url},
         environment=_job_environment(),
         memory_limit_bytes=lake.memory_limit_bytes,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar, Protocol
@@ -55,9 +55,6 @@ class LoadStatus:
     load_id: str | None
     """Set once succeeded: names the `LoadManifest` in bronze."""
     tables: tuple[TableLoad, ...] = ()
-    source_fingerprints: Mapping[str, object] | None = None
-    """Once succeeded: count and hash of each table under the load's own snapshot, as the
-    ``reconcile`` job takes them; None if the replicator cannot compute them."""
     error_class: str | None = None
     error_message: str | None = None
     log_tail: str = ""

@@ -7,6 +7,7 @@ from datetime import datetime
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
 
+from lakehouse_admin.actions.find_run import locked_run
 from lakehouse_admin.enqueue import enqueue_advance
 from lakehouse_admin.models import PipelineRun
 from lakehouse_admin.record_event import record_event
@@ -18,10 +19,11 @@ def cancel_run(*, run_id: int, now: datetime, requested_by: AbstractBaseUser | N
     """Ask for the end of a run; a worker then ends its job and the run. Asking again changes nothing.
 
     Raises:
+        RunMissingError: There is no such run.
         TransitionRefusedError: The run has ended already.
     """
     with transaction.atomic():
-        run = PipelineRun.objects.select_for_update().get(pk=run_id)
+        run = locked_run(run_id)
         if run.state == RunState.CANCELLING:
             return run
         transition(run, to=RunState.CANCELLING, advance_due_at=now)

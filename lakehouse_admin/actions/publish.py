@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.db import connection
 
@@ -23,7 +23,7 @@ class PublicationRefusedError(LakehouseError):
     guidance: ClassVar[str] = "Start a new run: it publishes the source as it is now."
 
 
-def publish(*, run: PipelineRun, pins: Sequence[Any], now: datetime) -> PublicationRecord:
+def publish(*, run: PipelineRun, pins: Sequence[Mapping[str, object]], now: datetime) -> PublicationRecord:
     """Insert the next publication and finish the run, both or neither.
 
     The caller is inside `lakehouse_admin.claim.holding`: the run's row is locked and its

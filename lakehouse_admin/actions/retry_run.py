@@ -9,6 +9,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import IntegrityError, transaction
 
 from etl.errors import OperatorError
+from lakehouse_admin.actions.find_run import locked_run
 from lakehouse_admin.enqueue import enqueue_advance
 from lakehouse_admin.models import PipelineRun, StageRun
 from lakehouse_admin.record_event import record_event
@@ -30,11 +31,12 @@ def retry_run(*, run_id: int, now: datetime, requested_by: AbstractBaseUser | No
     because comparing the same rows again would find the same difference.
 
     Raises:
+        RunMissingError: There is no such run.
         RunOutdatedError: The run is not its pipeline's newest.
         TransitionRefusedError: The run neither failed nor waits.
     """
     with transaction.atomic():
-        run = PipelineRun.objects.select_for_update().select_related("pipeline").get(pk=run_id)
+        run = locked_run(run_id)
         if run.pipeline.runs.filter(pk__gt=run.pk).exists():
             raise RunOutdatedError
         resume_at = _resume_at(run)

@@ -37,7 +37,7 @@ def trigger_run(
                 run = PipelineRun.objects.create(
                     pipeline=pipeline,
                     trigger=trigger,
-                    requested_by=requested_by,
+                    requested_by_id=requested_by.pk if requested_by else None,
                     requested_at=now,
                     advance_due_at=now,
                 )

@@ -31,14 +31,14 @@ class Replicate:
         if status.state is not LoadState.SUCCEEDED or status.load_id is None:
             return _failure(status)
         manifest = LoadManifest.from_json(lakehouse.store.get(load_manifest_key(status.load_id)))
-        return _done(manifest, status)
+        return _done(manifest)
 
     def cancel(self, attempt: StageRun, lakehouse: Lakehouse) -> None:
         """Stop the load; files without a load manifest are ignored by readers."""
         lakehouse.replicator.cancel_full_load(attempt.key)
 
 
-def _done(manifest: LoadManifest, status: LoadStatus) -> Done:
+def _done(manifest: LoadManifest) -> Done:
     tables: dict[str, dict[str, object]] = {}
     for table in manifest.tables:
         files = manifest.files_of(table)
@@ -49,7 +49,7 @@ def _done(manifest: LoadManifest, status: LoadStatus) -> Done:
     rows = sum(file.rows for file in manifest.files)
     return Done(
         summary=f"{rows:,} rows of {len(tables)} tables landed in bronze.",
-        result={"load_id": manifest.load_id, "rows": rows, "source_fingerprints": status.source_fingerprints},
+        result={"load_id": manifest.load_id, "rows": rows},
         run={
             "load_id": manifest.load_id,
             "source_lsn": manifest.lsn,

@@ -211,7 +211,7 @@ class TestChildProcesses:
         runner.cancel(jobs.pop())
         started[0].status(JobId("run-1-silver-1"))
 
-    def test_a_greedy_job_fails_alone(self, runner: ChildProcessRunner, folder: Path) -> None:
+    def test_a_greedy_job_fails_alone(self, runner: ChildProcessRunner) -> None:
         status = wait(runner, runner.submit(spec("eats")), ended)
 
         assert status.state is JobState.LOST

@@ -240,7 +240,7 @@ def _process(folder: Path) -> psutil.Process | None:
 
 def _created_at(pid: int) -> float | None:
     try:
-        return psutil.Process(pid).create_time()
+        return float(psutil.Process(pid).create_time())
     except psutil.NoSuchProcess:
         return None
 

@@ -44,7 +44,6 @@ class JobReplicator:
             state=_STATES[status.state],
             load_id=result.get("load_id"),
             tables=_tables(status),
-            source_fingerprints=_fingerprints(result),
             error_class=_error_class(status),
             error_message=status.error_message or status.exit_reason,
             log_tail=status.log_tail,
@@ -66,11 +65,6 @@ def _tables(status: JobStatus) -> tuple[TableLoad, ...]:
     progress: Mapping[str, Any] = status.progress or {}
     rows: Mapping[str, int] = progress.get("rows", {})
     return tuple(TableLoad(table=TableId.parse(name), rows=count, size_bytes=0) for name, count in sorted(rows.items()))
-
-
-def _fingerprints(result: Mapping[str, Any]) -> Mapping[str, object] | None:
-    taken = {each["table"]: each["fingerprint"] for each in result.get("tables", ())}
-    return taken or None
 
 
 def _error_class(status: JobStatus) -> str | None:

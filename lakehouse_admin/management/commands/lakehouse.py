@@ -2,23 +2,51 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Mapping
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from etl.errors import LakehouseError
+from lakehouse_admin.cli import cancel, reconcile, retry, run, runs, states, status
+from lakehouse_admin.cli.verb import FAILURE, Output, Verb
+
+VERBS: Mapping[str, Verb] = {
+    "run": run,
+    "status": status,
+    "runs": runs,
+    "reconcile": reconcile,
+    "cancel": cancel,
+    "retry": retry,
+    "states": states,
+}
+
 
 class Command(BaseCommand):
-    """Runs and shows the way of the data."""
+    """Hands over to the verb; turns its errors into one sentence and its answer into an exit code."""
 
-    help = "Run the pipeline and see how it is doing."
+    help = "Run the pipeline, and see how it is doing."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the verbs."""
-        verbs = parser.add_subparsers(dest="verb", required=True)
-        run = verbs.add_parser("run", help="start a run now")
-        run.add_argument("--wait", action="store_true", help="wait for the end; exit 0 only if published")
-        run.add_argument("--json", action="store_true")
+        verbs = parser.add_subparsers(dest="verb", required=True, metavar="|".join(VERBS))
+        for name, verb in VERBS.items():
+            text = (verb.__doc__ or "").partition("\n")[0]
+            declared = verbs.add_parser(name, help=text, description=text)
+            declared.add_argument("--json", action="store_true", help="print one JSON document")
+            verb.add_arguments(declared)
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        """Run the verb."""
-        raise NotImplementedError
+    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature
+        """Run the verb and exit with its code."""
+        self.stderr.style_func = None  # Progress is no error: not red.
+        output = Output(out=self.stdout, progress=self.stderr, as_json=options["json"])
+        try:
+            code = VERBS[options["verb"]].handle(options, output)
+        except LakehouseError as error:
+            code = FAILURE
+            if output.as_json:
+                output.document({"error": str(error), "guidance": error.guidance})
+            output.tell(f"{error}\n{error.guidance}")
+        if code:
+            sys.exit(code)

@@ -1,0 +1,1 @@
+"""The verbs of `manage.py lakehouse`, one a file: parse, call an action, print."""

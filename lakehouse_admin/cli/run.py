@@ -1,0 +1,85 @@
+"""Start a run now."""
+
+from __future__ import annotations
+
+import time
+from argparse import ArgumentParser
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import ClassVar
+
+from django.utils import timezone
+
+from etl.errors import OperatorError
+from lakehouse_admin.actions.trigger_run import trigger_run
+from lakehouse_admin.cli.verb import FAILURE, SUCCESS, Output
+from lakehouse_admin.enqueue import broker_answers
+from lakehouse_admin.models import Pipeline, PipelineRun
+from lakehouse_admin.states import MOVING_RUN_STATES, RunState, Trigger
+from lakehouse_admin.status.documents import run_document
+
+_POLL_SECONDS = 0.2
+_HINT_AFTER = timedelta(seconds=10)
+_GIVE_UP_AFTER = timedelta(seconds=60)
+
+
+class NobodyWorksError(OperatorError):
+    """No worker has taken the run."""
+
+    guidance: ClassVar[str] = "The run is kept: start the stack with `manage.py up`, and it begins by itself."
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--wait", action="store_true", help="wait for the end; exit 0 only if it was published")
+
+
+def handle(options: Mapping[str, object], output: Output) -> int:
+    """Trigger a run; with ``--wait`` follow it to its end.
+
+    Raises:
+        RunActiveError: A run is on its way already.
+        NobodyWorksError: No worker took the run within a minute.
+    """
+    run = trigger_run(pipeline=Pipeline.objects.default(), trigger=Trigger.COMMAND, now=timezone.now())
+    if not broker_answers():
+        output.tell("Valkey does not answer: the run is kept, and starts when it is back.")
+    if options["wait"]:
+        _follow(run, output)
+    if output.as_json:
+        output.document(run_document(run))
+    else:
+        output.lines(*_answer(run))
+    return SUCCESS if run.state == RunState.SUCCEEDED or not options["wait"] else FAILURE
+
+
+def _follow(run: PipelineRun, output: Output) -> None:
+    """Tell the run's events as they come, until nothing moves any more.
+
+    Raises:
+        NobodyWorksError: No worker took the run within a minute.
+    """
+    told = 0
+    hinted = False
+    while True:
+        run.refresh_from_db()
+        for event in run.events.filter(pk__gt=told):
+            output.tell(f"{event.at:%H:%M:%S}  {event.message}")
+            told = event.pk
+        if run.state not in MOVING_RUN_STATES:
+            return
+        unclaimed_for = timezone.now() - run.requested_at if run.state == RunState.QUEUED else timedelta()
+        if unclaimed_for > _GIVE_UP_AFTER:
+            raise NobodyWorksError(run=run.pk)
+        if unclaimed_for > _HINT_AFTER and not hinted:
+            output.tell("No worker has taken the run yet; is the stack up? `manage.py up` starts it.")
+            hinted = True
+        time.sleep(_POLL_SECONDS)
+
+
+def _answer(run: PipelineRun) -> list[str]:
+    if run.state == RunState.SUCCEEDED:
+        return [f"{run} succeeded in {run.seconds:.1f} s: {run.publication} is what readers see."]
+    if run.error_message:
+        return [f"{run} {RunState(run.state).label.lower()}: {run.error_message}", run.guidance]
+    return [f"{run} is {RunState(run.state).label.lower()}. Follow it: `manage.py lakehouse status`."]
