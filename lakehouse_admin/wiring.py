@@ -47,7 +47,7 @@ def lakehouse() -> Lakehouse:
             f"The {settings.LAKEHOUSE.backend} backend has an object store so far; "
             "its replicator, catalog, job runner and query engine are missing."
         )
-    from lakehouse_admin.adapters.embedded.catalog import SqlLakeCatalog  # noqa: PLC0415 - web processes do without
+    from lakehouse_admin.adapters.embedded.catalog import IcebergCatalog  # noqa: PLC0415 - web processes do without
 
     lake = lake_config()
     tables = [TableId.parse(name) for name in settings.LAKEHOUSE.source_tables]
@@ -55,17 +55,19 @@ def lakehouse() -> Lakehouse:
     return Lakehouse(
         replicator=JobReplicator(jobs=jobs, tables=tables),
         store=DirectoryStore(Path(lake.bronze_root)),
-        catalog=SqlLakeCatalog(lake),
+        catalog=IcebergCatalog(lake),
         jobs=jobs,
         queries=query_engine(),
     )
 
 
+@functools.cache
+@functools.cache
 def query_engine() -> QueryEngine:
-    """Return the engine that answers dashboards (`settings.QUERY_ENGINE`)."""
-    from lakehouse_admin.adapters.embedded.query_engine import DuckDbQueryEngine  # noqa: PLC0415 - as above
+    """Return the engine that answers dashboards (`settings.QUERY_ENGINE`); one a process, for it keeps what it opened."""
+    from lakehouse_admin.adapters.embedded.query_engine import DuckDBQueryEngine  # noqa: PLC0415 - as above
 
-    return DuckDbQueryEngine(lake_config())
+    return DuckDBQueryEngine(lake_config())
 
 
 def publication_reader() -> PublicationReader:
