@@ -62,7 +62,6 @@ def lakehouse() -> Lakehouse:
 
 
 @functools.cache
-@functools.cache
 def query_engine() -> QueryEngine:
     """Return the engine that answers dashboards (`settings.QUERY_ENGINE`); one a process, for it keeps what it opened."""
     from lakehouse_admin.adapters.embedded.query_engine import DuckDBQueryEngine  # noqa: PLC0415 - as above
