@@ -12,6 +12,7 @@ from typing import Any, TypeVar, cast
 from django.core.exceptions import ValidationError
 from rest_framework import serializers
 
+from saas.api.errors import explained
 from saas.models import Customer, Event, Invoice, Order, OrderItem, Product, Subscription
 from saas.tenancy.models import TenantOwned
 
@@ -36,7 +37,7 @@ class TenantSerializer(serializers.ModelSerializer[_Row]):
         try:
             row.validate_constraints()
         except ValidationError as error:
-            raise serializers.ValidationError(serializers.as_serializer_error(error)) from error
+            raise explained(error) from error
         return attributes | derived
 
     def derive(self, row: Any) -> dict[str, Any]:  # noqa: ARG002 - most rows have nothing derived

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, TypeVar
 
-from django.core.exceptions import ValidationError
-from django.db import DataError, IntegrityError
-from django.db.models import ProtectedError, QuerySet
+from django.db.models import QuerySet
 from drf_spectacular.openapi import AutoSchema
-from rest_framework import exceptions, serializers, status
+from rest_framework import serializers
 from rest_framework.parsers import JSONParser
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.viewsets import ModelViewSet
 
 from saas.api.authentication import SignedIn
+from saas.api.errors import explained
 from saas.api.filters import FilteredView, NamedFilters, NamedOrdering
 from saas.api.pagination import Pages
 from saas.api.permissions import MembersReadOwnersWrite
@@ -32,13 +31,6 @@ from saas.models import Customer, Event, Invoice, Order, OrderItem, Product, Sub
 from saas.tenancy.models import TenantOwned
 
 _Row = TypeVar("_Row", bound=TenantOwned)
-
-
-class ConflictError(exceptions.APIException):
-    """What is stored already does not allow this."""
-
-    status_code = status.HTTP_409_CONFLICT
-    default_code = "conflict"
 
 
 class TenantViewSet(ModelViewSet[_Row], FilteredView):
@@ -65,21 +57,7 @@ class TenantViewSet(ModelViewSet[_Row], FilteredView):
 
     def handle_exception(self, exc: Exception) -> Response:
         """Answer with a sentence where the database or a constraint refused."""
-        return super().handle_exception(_explained(exc))
-
-
-def _explained(error: Exception) -> Exception:
-    """Return the API's error for a refusal of models or database; any other error as it is."""
-    if isinstance(error, ProtectedError):
-        names = sorted({str(row._meta.verbose_name_plural) for row in error.protected_objects})
-        return ConflictError(f"It is still referred to by {' and '.join(names)}.")
-    if isinstance(error, IntegrityError):
-        return ConflictError("It contradicts what is stored: it exists already, or refers to what is gone.")
-    if isinstance(error, DataError):
-        return exceptions.ValidationError("A value cannot be stored.")
-    if isinstance(error, ValidationError):
-        return exceptions.ValidationError(serializers.as_serializer_error(error))
-    return error
+        return super().handle_exception(explained(exc))
 
 
 class CustomerViewSet(TenantViewSet[Customer]):

@@ -159,7 +159,11 @@ class Migration(migrations.Migration):
                 "db_table": "memberships",
                 "base_manager_name": "objects",
                 "constraints": [
-                    models.UniqueConstraint(fields=("tenant", "user"), name="memberships_tenant_user_unique"),
+                    models.UniqueConstraint(
+                        fields=("tenant", "user"),
+                        name="memberships_tenant_user_unique",
+                        violation_error_message="The user is a member already.",
+                    ),
                     models.CheckConstraint(
                         condition=models.Q(("role__in", ["owner", "analyst", "viewer"])), name="memberships_role_known"
                     ),
@@ -204,7 +208,11 @@ class Migration(migrations.Migration):
                 "db_table": "customers",
                 "base_manager_name": "objects",
                 "constraints": [
-                    models.UniqueConstraint(fields=("tenant", "email"), name="customers_tenant_email_unique"),
+                    models.UniqueConstraint(
+                        fields=("tenant", "email"),
+                        name="customers_tenant_email_unique",
+                        violation_error_message="There is already a customer with this email address.",
+                    ),
                     models.CheckConstraint(
                         condition=models.Q(("country__regex", "^[A-Z]{2}$")), name="customers_country_iso"
                     ),
@@ -241,7 +249,11 @@ class Migration(migrations.Migration):
                 "db_table": "products",
                 "base_manager_name": "objects",
                 "constraints": [
-                    models.UniqueConstraint(fields=("tenant", "sku"), name="products_tenant_sku_unique"),
+                    models.UniqueConstraint(
+                        fields=("tenant", "sku"),
+                        name="products_tenant_sku_unique",
+                        violation_error_message="There is already a product with this SKU.",
+                    ),
                     models.CheckConstraint(
                         condition=models.Q(("cost__gte", 0), ("price__gte", 0)), name="products_money_not_negative"
                     ),
@@ -305,7 +317,11 @@ class Migration(migrations.Migration):
                     models.Index(fields=["tenant", "customer"], name="orders_tenant_customer"),
                 ],
                 "constraints": [
-                    models.UniqueConstraint(fields=("tenant", "number"), name="orders_tenant_number_unique"),
+                    models.UniqueConstraint(
+                        fields=("tenant", "number"),
+                        name="orders_tenant_number_unique",
+                        violation_error_message="There is already an order with this number.",
+                    ),
                     models.CheckConstraint(
                         condition=models.Q(("status__in", ["pending", "completed", "cancelled", "refunded"])),
                         name="orders_status_known",
@@ -667,7 +683,11 @@ class Migration(migrations.Migration):
                     ),
                 ],
                 "constraints": [
-                    models.UniqueConstraint(fields=("tenant", "number"), name="invoices_tenant_number_unique"),
+                    models.UniqueConstraint(
+                        fields=("tenant", "number"),
+                        name="invoices_tenant_number_unique",
+                        violation_error_message="There is already an invoice with this number.",
+                    ),
                     models.CheckConstraint(
                         condition=models.Q(("status__in", ["draft", "open", "paid", "cancelled"])),
                         name="invoices_status_known",

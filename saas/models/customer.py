@@ -29,7 +29,11 @@ class Customer(TenantOwned):
     class Meta(TenantOwned.Meta):
         db_table = "customers"
         constraints = [
-            models.UniqueConstraint(fields=["tenant", "email"], name="customers_tenant_email_unique"),
+            models.UniqueConstraint(
+                fields=["tenant", "email"],
+                name="customers_tenant_email_unique",
+                violation_error_message="There is already a customer with this email address.",
+            ),
             models.CheckConstraint(condition=models.Q(country__regex=_COUNTRY_FORM), name="customers_country_iso"),
         ]
 

@@ -41,7 +41,11 @@ class Invoice(TenantOwned):
     class Meta(TenantOwned.Meta):
         db_table = "invoices"
         constraints = [
-            models.UniqueConstraint(fields=["tenant", "number"], name="invoices_tenant_number_unique"),
+            models.UniqueConstraint(
+                fields=["tenant", "number"],
+                name="invoices_tenant_number_unique",
+                violation_error_message="There is already an invoice with this number.",
+            ),
             models.CheckConstraint(condition=models.Q(status__in=InvoiceStatus.values), name="invoices_status_known"),
             models.CheckConstraint(condition=models.Q(amount__gte=0), name="invoices_money_not_negative"),
             models.CheckConstraint(

@@ -34,7 +34,11 @@ class Membership(TenantOwned):
     class Meta(TenantOwned.Meta):
         db_table = "memberships"
         constraints = [
-            models.UniqueConstraint(fields=["tenant", "user"], name="memberships_tenant_user_unique"),
+            models.UniqueConstraint(
+                fields=["tenant", "user"],
+                name="memberships_tenant_user_unique",
+                violation_error_message="The user is a member already.",
+            ),
             models.CheckConstraint(condition=models.Q(role__in=Role.values), name="memberships_role_known"),
         ]
 

@@ -41,7 +41,11 @@ class Order(TenantOwned):
     class Meta(TenantOwned.Meta):
         db_table = "orders"
         constraints = [
-            models.UniqueConstraint(fields=["tenant", "number"], name="orders_tenant_number_unique"),
+            models.UniqueConstraint(
+                fields=["tenant", "number"],
+                name="orders_tenant_number_unique",
+                violation_error_message="There is already an order with this number.",
+            ),
             models.CheckConstraint(condition=models.Q(status__in=OrderStatus.values), name="orders_status_known"),
             models.CheckConstraint(
                 condition=models.Q(subtotal__gte=0, discount__gte=0, tax__gte=0, total__gte=0),

@@ -26,7 +26,11 @@ class Product(TenantOwned):
     class Meta(TenantOwned.Meta):
         db_table = "products"
         constraints = [
-            models.UniqueConstraint(fields=["tenant", "sku"], name="products_tenant_sku_unique"),
+            models.UniqueConstraint(
+                fields=["tenant", "sku"],
+                name="products_tenant_sku_unique",
+                violation_error_message="There is already a product with this SKU.",
+            ),
             models.CheckConstraint(condition=models.Q(price__gte=0, cost__gte=0), name="products_money_not_negative"),
         ]
 

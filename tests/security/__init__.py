@@ -1,0 +1,1 @@
+"""What one tenant must never see, change or learn of another."""
