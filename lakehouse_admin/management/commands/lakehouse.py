@@ -9,13 +9,14 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from etl.errors import LakehouseError
-from lakehouse_admin.cli import cancel, reconcile, retry, run, runs, states, status
+from lakehouse_admin.cli import cancel, reconcile, replicate, retry, run, runs, states, status
 from lakehouse_admin.cli.verb import FAILURE, Output, Verb
 
 VERBS: Mapping[str, Verb] = {
     "run": run,
     "status": status,
     "runs": runs,
+    "replicate": replicate,
     "reconcile": reconcile,
     "cancel": cancel,
     "retry": retry,
