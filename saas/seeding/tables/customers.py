@@ -16,7 +16,7 @@ from saas.seeding.shapes import Floats, Ints, chance, zipf
 from saas.seeding.stream import Stream
 
 _HOME_SHARE = 0.86
-_ZIPF_EXPONENT = 0.75
+_ZIPF_EXPONENT = 0.6
 _FAITHFUL_SHARE = 0.25
 _LIFE_SHAPE, _LIFE_DAYS, _SHORTEST_LIFE_DAYS = 0.8, 90, 3
 _NO_PHONE_SHARE = 0.2
