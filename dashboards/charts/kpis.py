@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
 from zoneinfo import ZoneInfo
@@ -48,7 +47,7 @@ class Kpi:
     """The value in full, for the tooltip and screen readers."""
     delta: Delta | None
     note: str
-    """What the change is measured against, or why there is none."""
+    """What stands where the change would, for a number that has none."""
     spark: str
     """Points of a small line over the period; may be empty."""
     definition: str
@@ -71,9 +70,6 @@ def kpis(data: RevenueByDay, summary: Summary, money: Money, *, comparable: bool
         comparable: Whether the stretch before is complete.
     """
     now, before = totals(data.current), totals(data.previous)
-    first = data.period.previous_start
-    last = data.period.start - timedelta(days=1)
-    against = f"vs {formats.short_range(first, last)}" if comparable else "no earlier period to compare"
 
     def kpi(
         name: str,
@@ -90,7 +86,7 @@ def kpis(data: RevenueByDay, summary: Summary, money: Money, *, comparable: bool
             value=shown,
             exact=exact,
             delta=_delta(change(value(now), value(before)), more_is) if comparable else None,
-            note=against,
+            note="",
             spark=spark_points([float(by_day(day)) for day in data.current]),
             definition=definition,
         )

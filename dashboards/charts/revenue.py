@@ -75,16 +75,18 @@ def revenue_legend(data: RevenueByDay) -> tuple[LegendEntry, ...]:
 
 def revenue_summary(data: RevenueByDay, money: Money) -> str:
     """Return what the figure shows, in one sentence."""
-    now, before = totals(data.current).revenue, totals(data.previous).revenue
+    sums = totals(data.current)
+    now, before = sums.revenue, totals(data.previous).revenue
     days = f"the last {data.period.days} days"
     if not now:
         return f"No revenue in {days}."
     ratio = change(now, before)
     compared = "" if ratio is None else f", {_moved(ratio)} the {data.period.days} days before"
+    pending = f" Orders for {money.full(sums.pending_amount)} are still pending." if sums.pending_amount else ""
     best = max(data.current, key=lambda day: day.revenue)
     return (
         f"{money.full(now)} in {days}{compared}; "
-        f"the best day was {formats.short_day(best.day)} with {money.full(best.revenue)}."
+        f"the best day was {formats.short_day(best.day)} with {money.full(best.revenue)}.{pending}"
     )
 
 

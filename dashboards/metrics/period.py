@@ -58,3 +58,8 @@ class Period:
     def previous_start(self) -> date:
         """First day of the stretch before, which ends where this one starts."""
         return self.start - timedelta(days=self.days)
+
+    @property
+    def previous_last(self) -> date:
+        """Last day of the stretch before."""
+        return self.start - timedelta(days=1)

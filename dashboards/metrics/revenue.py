@@ -23,6 +23,7 @@ class Day:
     refunded_orders: int = 0
     refunded_amount: Decimal = Decimal(0)
     cancelled_orders: int = 0
+    pending_amount: Decimal = Decimal(0)
     new_customers: int = 0
 
 
@@ -34,6 +35,7 @@ class Totals:
     revenue: Decimal
     refunded_orders: int
     refunded_amount: Decimal
+    pending_amount: Decimal
     new_customers: int
 
     @property
@@ -56,13 +58,13 @@ def revenue_by_day(query: TenantQuery, period: Period) -> RevenueByDay:
     """Return both stretches of days, in order."""
     rows = query.rows(
         "SELECT day, orders, completed_orders, revenue, refunded_orders, refunded_amount, cancelled_orders,"
-        " new_customers FROM gold.daily_revenue WHERE day >= ? AND day <= ? ORDER BY day",
+        " pending_amount, new_customers FROM gold.daily_revenue WHERE day >= ? AND day <= ? ORDER BY day",
         (period.previous_start, period.today),
     )
     known = {}
     for row in rows:
-        day, orders, completed, revenue, refunded, refunded_amount, cancelled, new = cast(
-            "tuple[date, int, int, Decimal, int, Decimal, int, int]", row
+        day, orders, completed, revenue, refunded, refunded_amount, cancelled, pending_amount, new = cast(
+            "tuple[date, int, int, Decimal, int, Decimal, int, Decimal, int]", row
         )
         known[day] = Day(
             day=day,
@@ -72,6 +74,7 @@ def revenue_by_day(query: TenantQuery, period: Period) -> RevenueByDay:
             refunded_orders=refunded,
             refunded_amount=refunded_amount,
             cancelled_orders=cancelled,
+            pending_amount=pending_amount,
             new_customers=new,
         )
 
@@ -95,6 +98,7 @@ def totals(days: Iterable[Day]) -> Totals:
         revenue=sum((day.revenue for day in days), Decimal(0)),
         refunded_orders=sum(day.refunded_orders for day in days),
         refunded_amount=sum((day.refunded_amount for day in days), Decimal(0)),
+        pending_amount=sum((day.pending_amount for day in days), Decimal(0)),
         new_customers=sum(day.new_customers for day in days),
     )
 

@@ -85,6 +85,7 @@ def _page(request: HttpRequest, look: Looking, freshness: Freshness) -> HttpResp
         "freshness": freshness,
         "period": look.period,
         "period_text": formats.short_range(look.period.start, look.period.last),
+        "before_text": formats.short_range(look.period.previous_start, look.period.previous_last),
         "lengths": LENGTHS_DAYS,
     }
     return render(request, "dashboards/overview.html", context)
@@ -99,7 +100,7 @@ def _numbers(look: Looking) -> dict[str, object] | None:
     data = revenue_by_day(asked.query, look.period)
     comparable = is_comparable(look.period, summary, look.tenant.timezone)
     return {
-        "summary": summary,
+        "comparable": comparable,
         "is_quiet": summary.orders > 0 and not any(day.orders for day in (*data.current, data.today)),
         "last_order": _last_order(summary.last_order_at, look),
         "kpis": kpis(data, summary, asked.money, comparable=comparable),
