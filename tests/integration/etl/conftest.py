@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
@@ -12,6 +13,7 @@ import pytest
 from psycopg import sql
 
 from config import env
+from etl.bronze.directory import DirectoryStore
 
 _SCHEMAS = "SELECT nspname FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema$|public$)'"
 
@@ -66,3 +68,8 @@ def role(source: Source) -> Iterator[str]:
     yield name
     source.execute(f"DROP OWNED BY {name} CASCADE")
     source.execute(f"DROP ROLE {name}")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> DirectoryStore:
+    return DirectoryStore(tmp_path / "lake" / "bronze")
