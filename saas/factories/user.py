@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import factory
+from django.db import DEFAULT_DB_ALIAS
 from factory.django import DjangoModelFactory
 
 from saas.models import User
@@ -21,5 +22,5 @@ class UserFactory(DjangoModelFactory[User]):
     password: str | None = None
 
     @classmethod
-    def _create(cls, model_class: type[User], *args: Any, **kwargs: Any) -> User:
-        return model_class.objects.create_user(*args, **kwargs)
+    def _create(cls, model_class: type[User], *args: Any, using: str = DEFAULT_DB_ALIAS, **kwargs: Any) -> User:
+        return model_class.objects.db_manager(using).create_user(*args, **kwargs)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from dataclasses import dataclass
-from unittest.mock import patch
 
 from django.db import DEFAULT_DB_ALIAS
 
@@ -14,30 +12,17 @@ from saas.factories import (
     InvoiceFactory,
     MembershipFactory,
     OrderFactory,
-    OrderItemFactory,
     ProductFactory,
     SubscriptionFactory,
     TenantFactory,
     UserFactory,
 )
-from saas.models import Customer, Invoice, Order, Product, Role, Subscription, Tenant, User
+from saas.models import Customer, Event, Invoice, Order, OrderItem, Product, Role, Subscription, Tenant, User
 from saas.tenancy.models import TenantOwned
 from saas.tenancy.scope import tenant_scope
 
 TENANT_OWNED = tuple(sorted(TenantOwned.__subclasses__(), key=lambda model: model._meta.db_table))
 """Every model that belongs to tenants."""
-
-_FACTORIES = (
-    CustomerFactory,
-    EventFactory,
-    InvoiceFactory,
-    MembershipFactory,
-    OrderFactory,
-    OrderItemFactory,
-    ProductFactory,
-    SubscriptionFactory,
-    UserFactory,
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +35,8 @@ class Shop:
     customer: Customer
     product: Product
     order: Order
+    item: OrderItem
+    event: Event
     subscription: Subscription
     invoice: Invoice
 
@@ -62,12 +49,9 @@ def open_shop(slug: str, *, using: str = DEFAULT_DB_ALIAS) -> Shop:
     """Register a tenant and fill every table."""
     canary = f"CANARY-{slug}"
     metadata = {"note": canary}
-    with ExitStack() as stack:
-        for factory in _FACTORIES:
-            stack.enter_context(patch.object(factory._meta, "database", using))
-        tenant = TenantFactory(slug=slug, name=canary, metadata=metadata, using=using)
-        stack.enter_context(tenant_scope(tenant, using=using))
-        members = {role: UserFactory(email=f"{role}@{slug}.example") for role in Role}
+    tenant = TenantFactory(slug=slug, name=canary, metadata=metadata, using=using)
+    members = {role: UserFactory(email=f"{role}@{slug}.example", using=using) for role in Role}
+    with tenant_scope(tenant, using=using):
         for role, user in members.items():
             MembershipFactory(user=user, role=role)
         customer = CustomerFactory(name=canary, city=canary, email=f"{canary}@example.com", metadata=metadata)
@@ -81,7 +65,7 @@ def open_shop(slug: str, *, using: str = DEFAULT_DB_ALIAS) -> Shop:
             items__product=product,
         )
         subscription = SubscriptionFactory(customer=customer, plan=canary, metadata=metadata)
-        EventFactory(customer=customer, product=product, order=order, properties={"path": canary})
+        event = EventFactory(customer=customer, product=product, order=order, properties={"path": canary})
         invoice = InvoiceFactory(
             number=f"I-{canary}"[:20], customer=customer, subscription=subscription, order=order, metadata=metadata
         )
@@ -92,6 +76,8 @@ def open_shop(slug: str, *, using: str = DEFAULT_DB_ALIAS) -> Shop:
             customer=customer,
             product=product,
             order=order,
+            item=order.items.first(),
+            event=event,
             subscription=subscription,
             invoice=invoice,
         )
