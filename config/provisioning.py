@@ -16,7 +16,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import LiteralString, Self
 from urllib.parse import quote, unquote, urlsplit
@@ -57,6 +57,7 @@ class _Purpose:
     attributes: frozenset[str] = frozenset()
     """The columns of `_ATTRIBUTES` that are true for it; all others are false."""
     grants: tuple[LiteralString, ...]
+    search_path: LiteralString | None = None
 
 
 _APP = _Purpose(
@@ -89,8 +90,8 @@ _CATALOG = _Purpose(
     grants=(
         "CREATE SCHEMA IF NOT EXISTS lake",
         "GRANT USAGE, CREATE ON SCHEMA lake TO {role}",
-        "ALTER ROLE {role} IN DATABASE {database} SET search_path = lake",
     ),
+    search_path="lake",
 )
 
 
@@ -100,9 +101,9 @@ class _Role:
 
     purpose: _Purpose
     name: str
-    password: str | None
+    password: str | None = field(repr=False)
     """`None` where the URL has none and PostgreSQL identifies the role otherwise."""
-    url: str
+    url: str = field(repr=False)
 
     @classmethod
     def of(cls, url: str, *, purpose: _Purpose) -> Self:
@@ -217,8 +218,11 @@ def _explained(roles: list[_Role]) -> Iterator[None]:
 
 def _administrator_sql(role: _Role) -> list[str]:
     name = sql.Identifier(role.name).as_string()
-    words = _words(role, _ATTRIBUTES)
-    return [f"CREATE ROLE {name} LOGIN;  -- unless it exists", f"ALTER ROLE {name} {words};"]
+    statements = [f"CREATE ROLE {name} LOGIN;  -- unless it exists", f"ALTER ROLE {name} {_words(role, _ATTRIBUTES)};"]
+    if role.purpose.search_path is not None:
+        database = sql.Identifier(urlsplit(role.url).path.lstrip("/")).as_string()
+        statements.append(f"ALTER ROLE {name} IN DATABASE {database} SET search_path = {role.purpose.search_path};")
+    return statements
 
 
 def _words(role: _Role, columns: Iterable[str]) -> LiteralString:
@@ -273,10 +277,26 @@ def _can_connect(url: str) -> bool:
     return True
 
 
+def _set_search_path(connection: psycopg.Connection, role: _Role, search_path: LiteralString) -> None:
+    is_set = connection.execute(
+        "SELECT FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole JOIN pg_database d "
+        "ON d.oid = s.setdatabase WHERE r.rolname = %s AND d.datname = current_database() AND %s = ANY (s.setconfig)",
+        [role.name, f"search_path={search_path}"],
+    ).fetchone()
+    if is_set is None:
+        connection.execute(
+            sql.SQL("ALTER ROLE {} IN DATABASE {} SET search_path = {}").format(
+                sql.Identifier(role.name), sql.Identifier(connection.info.dbname), sql.Identifier(search_path)
+            )
+        )
+
+
 def _grant(connection: psycopg.Connection, role: _Role) -> None:
     names = {"role": sql.Identifier(role.name), "database": sql.Identifier(connection.info.dbname)}
     for statement in ("GRANT CONNECT ON DATABASE {database} TO {role}", *role.purpose.grants):
         connection.execute(sql.SQL(statement).format(**names))
+    if role.purpose.search_path is not None:
+        _set_search_path(connection, role, role.purpose.search_path)
 
 
 def _check_app(connection: psycopg.Connection, role: _Role) -> None:
