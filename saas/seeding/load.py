@@ -30,6 +30,9 @@ _LOCK_SECONDS = 10
 _MEMBERSHIPS = "memberships"
 """References tenants, so it is emptied with them; never filled here."""
 
+_CONNECTION_LOST, _SHUT_DOWN = "08", "57"
+"""Classes of SQLSTATE; an error without one is of the connection."""
+
 _MISSING_SQL = "SELECT name FROM unnest(%s::text[]) AS name WHERE to_regclass(quote_ident(name)) IS NULL"
 _SUBJECT_TO_RLS_SQL = "SELECT bool_or(row_security_active(name)) FROM unnest(%s::text[]) AS name"
 
@@ -163,7 +166,7 @@ def _sentence(error: psycopg.Error) -> str:
             return f"The role of DATABASE_URL may not seed ({said}): set it to the owner of the tables."
         case errors.UndefinedColumn() | errors.FeatureNotSupported():
             return f"The tables are not as expected ({said}): run `manage.py migrate --database owner`."
-        case psycopg.OperationalError() if error.sqlstate is None:
+        case psycopg.OperationalError() if (error.sqlstate or _CONNECTION_LOST)[:2] in {_CONNECTION_LOST, _SHUT_DOWN}:
             return f"PostgreSQL does not answer ({said}): start it with `manage.py up`, or correct DATABASE_URL."
         case _:
             return f"PostgreSQL refused the rows ({said})."

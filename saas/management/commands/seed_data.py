@@ -19,8 +19,8 @@ from saas.seeding.manifest import Manifest
 from saas.seeding.period import parse_day
 from saas.seeding.plan import DEFAULT_SEED, Plan
 from saas.seeding.scale import parse_scale
+from saas.tenancy.scope import OWNER_ALIAS
 
-_OWNER = "owner"
 _INTERRUPTED = 130
 """What shells report for a program ended by Ctrl+C."""
 
@@ -87,11 +87,11 @@ class Command(BaseCommand):
 
 
 def _owner_conninfo() -> str:
-    if _OWNER not in settings.DATABASES:
+    if OWNER_ALIAS not in settings.DATABASES:
         raise SeedError(
             "DATABASE_URL is not set: start the stack with `manage.py up`, or name the owner's database in it."
         )
-    database = connections[_OWNER].settings_dict
+    database = connections[OWNER_ALIAS].settings_dict
     names = {"HOST": "host", "PORT": "port", "NAME": "dbname", "USER": "user", "PASSWORD": "password"}
     given = {names[name]: database[name] for name in names if database.get(name)}
     return make_conninfo(**{**database.get("OPTIONS", {}), **given})
