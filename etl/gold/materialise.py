@@ -127,19 +127,14 @@ def materialise(
         GoldIncompleteError: A model failed; what does not depend on it is up to date.
         CatalogUnavailableError: The catalog did not answer.
     """
-    catalog = open_catalog(lake)
     models = load_models(models_folder)
-    silver = _silver_tables(catalog)
-    compiled = compile_models(
-        models, silver={name: tuple(field.name for field in table.schema().fields) for name, table in silver.items()}
-    )
-    with duckdb_session(lake) as connection:
+    with open_catalog(lake) as catalog, duckdb_session(lake) as connection:
+        silver = _silver_tables(catalog)
+        columns = {name: tuple(field.name for field in table.schema().fields) for name, table in silver.items()}
+        compiled = compile_models(models, silver=columns)
         _open_silver(connection, silver)
-        run = _Run(
-            catalog=catalog,
-            connection=connection,
-            inputs=_Inputs(silver=silver, as_of=as_of or _latest_commit(connection, silver)),
-        )
+        inputs = _Inputs(silver=silver, as_of=as_of or _latest_commit(connection, silver))
+        run = _Run(catalog=catalog, connection=connection, inputs=inputs)
         results: list[ModelResult] = []
         for model in compiled:
             progress.update(model=model.model.table, done=len(results), of=len(compiled))

@@ -49,7 +49,7 @@ TABLES: dict[str, dict[str, str]] = {
 
 COLUMNS = {name: tuple(columns) for name, columns in TABLES.items()}
 
-_LEFT_OUT: dict[str, dict[str, object]] = {
+LEFT_OUT: dict[str, dict[str, object]] = {
     "tenants": {"name": "Shop", "currency": "EUR", "timezone": "UTC"},
     "customers": {"name": "Ada", "created_at": "2026-01-01T00:00:00Z"},
     "products": {
@@ -71,7 +71,7 @@ def open_silver(given: Mapping[str, Iterable[Mapping[str, object]]]) -> duckdb.D
         shape = ", ".join(f"{name} {kind}" for name, kind in columns.items())
         connection.execute(f"CREATE TABLE silver.{table} ({shape})")
         for row in given.get(table, ()):
-            full = {**_LEFT_OUT.get(table, {}), **row}
+            full = {**LEFT_OUT.get(table, {}), **row}
             assert full.keys() <= columns.keys(), f"silver.{table} has no {full.keys() - columns.keys()}"
             places = ", ".join("?" * len(full))
             connection.execute(f"INSERT INTO silver.{table} ({', '.join(full)}) VALUES ({places})", [*full.values()])

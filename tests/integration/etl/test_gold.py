@@ -1,0 +1,272 @@
+"""Gold in a real lake: one snapshot a model, nothing done twice, nothing wrong committed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from pyiceberg.table import StaticTable, Table
+
+from etl.engine.catalog import open_catalog
+from etl.engine.lake import LakeConfig
+from etl.gold.materialise import AS_OF, INPUTS, GoldIncompleteError, ModelResult, Outcome, materialise
+from etl.gold.model import FrontMatterError, UnknownReferenceError
+from etl.jobs.progress import Progress
+from etl.ports.catalog import TableMissingError
+from tests.servers import Database
+from tests.silver_lake import lake_at, write_silver
+
+NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
+SHOPS = {
+    "tenants": [{"id": 1, "name": "One"}, {"id": 2, "name": "Two", "timezone": "Asia/Tokyo"}],
+    "customers": [{"id": 1, "tenant_id": 1}, {"id": 2, "tenant_id": 2}],
+    "orders": [
+        {"id": 1, "tenant_id": 1, "customer_id": 1, "total": "10.50", "order_date": "2026-06-30 20:00:00+00"},
+        {"id": 2, "tenant_id": 2, "customer_id": 2, "total": "7.00", "order_date": "2026-06-30 20:00:00+00"},
+    ],
+}
+FIRST = """/* model
+title: First
+question: What?
+grain: [tenant_id]
+freshness_hours: 24
+incremental_key: [tenant_id]
+columns:
+  tenant_id: {type: bigint, description: The tenant.}
+  amount: {type: "decimal(38,2)", unit: tenant currency, description: The money.}
+checks:
+  - name: amounts_are_small
+    sql: SELECT tenant_id FROM gold.first WHERE amount > 100
+*/
+SELECT tenant_id, SUM(total) AS amount FROM silver.orders GROUP BY tenant_id
+"""
+SECOND = (
+    FIRST.replace("title: First", "title: Second")
+    .replace("gold.first", "gold.second")
+    .replace("SUM(total) AS amount FROM silver.orders GROUP BY tenant_id", "amount FROM gold.first")
+)
+OTHER = (
+    FIRST.replace("title: First", "title: Other")
+    .replace("gold.first", "gold.other")
+    .replace(
+        "SUM(total) AS amount FROM silver.orders GROUP BY tenant_id",
+        "COUNT(*) AS amount FROM silver.customers GROUP BY 1",
+    )
+    .replace("GROUP BY 1", "GROUP BY tenant_id")
+)
+
+
+@pytest.fixture
+def lake(scratch_database: Callable[[], Database], tmp_path: Path) -> LakeConfig:
+    return lake_at(tmp_path, catalog_url=scratch_database().catalog_url)
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    """A folder of three models: ``second`` reads ``first``, ``other`` neither."""
+    folder = tmp_path / "models"
+    folder.mkdir()
+    for name, text in {"first": FIRST, "second": SECOND, "other": OTHER}.items():
+        (folder / f"{name}.sql").write_text(text)
+    return folder
+
+
+def run(lake: LakeConfig, models: Path | None = None, as_of: datetime | None = NOON) -> dict[str, ModelResult]:
+    options = {} if models is None else {"models_folder": models}
+    return {result.table: result for result in materialise(lake, Progress(), as_of=as_of, **options)}
+
+
+def table(lake: LakeConfig, name: str) -> Table:
+    with open_catalog(lake) as catalog:
+        return catalog.load_table(name)
+
+
+def rows(lake: LakeConfig, name: str) -> list[dict[str, object]]:
+    """Read the table with pyiceberg alone."""
+    found = table(lake, name).scan().to_arrow().to_pylist()
+    return sorted(found, key=lambda row: row["tenant_id"])
+
+
+def files_in(lake: LakeConfig, name: str) -> set[Path]:
+    return set(Path(lake.warehouse, *name.split(".")).rglob("*.parquet"))
+
+
+def test_every_model_is_one_snapshot_that_names_its_inputs(lake: LakeConfig) -> None:
+    write_silver(lake, SHOPS)
+    results = run(lake)
+    assert {result.outcome for result in results.values()} == {Outcome.WRITTEN}
+    for name, result in results.items():
+        written = table(lake, name)
+        (snapshot,) = written.snapshots()
+        assert result.pin is not None
+        assert result.pin.snapshot_id == snapshot.snapshot_id
+        assert result.pin.metadata_location == written.metadata_location
+        assert result.pin.rows == result.rows == len(rows(lake, name))
+        inputs = json.loads(snapshot.summary.additional_properties[INPUTS])
+        assert inputs == {each: table(lake, each).current_snapshot().snapshot_id for each in inputs}
+        assert snapshot.summary.additional_properties[AS_OF] == NOON.isoformat()
+        assert [field.name for field in written.spec().fields] == ["tenant_id"]
+    assert "silver.orders" in json.loads(
+        table(lake, "gold.daily_revenue").current_snapshot().summary.additional_properties[INPUTS]
+    )
+
+
+def test_another_iceberg_reader_gets_typed_rows(lake: LakeConfig) -> None:
+    write_silver(lake, SHOPS)
+    run(lake)
+    first, second = rows(lake, "gold.daily_revenue")
+    assert (first["tenant_id"], first["day"], first["revenue"]) == (1, date(2026, 6, 30), Decimal("10.50"))
+    assert (second["tenant_id"], second["day"], second["revenue"]) == (2, date(2026, 7, 1), Decimal("7.00"))
+    assert str(table(lake, "gold.daily_revenue").schema().find_type("revenue")) == "decimal(38, 2)"
+
+
+def test_the_same_again_does_nothing(lake: LakeConfig) -> None:
+    write_silver(lake, SHOPS)
+    before = run(lake)
+    after = run(lake)
+    assert {result.outcome for result in after.values()} == {Outcome.UNCHANGED}
+    assert {name: result.pin for name, result in after.items()} == {name: result.pin for name, result in before.items()}
+
+
+def test_only_what_reads_a_changed_table_is_computed(lake: LakeConfig) -> None:
+    write_silver(lake, SHOPS)
+    run(lake)
+    write_silver(
+        lake, {"invoices": [{"id": 1, "tenant_id": 1, "customer_id": 1, "subscription_id": 3, "amount": "2.00"}]}
+    )
+    outcomes = {name: result.outcome for name, result in run(lake).items()}
+    assert outcomes == {
+        "gold.customer_lifetime_value": Outcome.WRITTEN,
+        "gold.customer_acquisition_monthly": Outcome.WRITTEN,
+        "gold.daily_revenue": Outcome.UNCHANGED,
+        "gold.product_performance": Outcome.UNCHANGED,
+        "gold.tenant_summary": Outcome.UNCHANGED,
+    }
+    assert [row["lifetime_value"] for row in rows(lake, "gold.customer_lifetime_value")] == [
+        Decimal("12.50"),
+        Decimal("7.00"),
+    ]
+
+
+def test_rows_that_are_gone_from_silver_are_gone_from_gold(lake: LakeConfig) -> None:
+    write_silver(lake, SHOPS)
+    first = run(lake)["gold.daily_revenue"]
+    write_silver(lake, {"orders": SHOPS["orders"][:1]})
+    assert [row["tenant_id"] for row in (run(lake), rows(lake, "gold.daily_revenue"))[1]] == [1]
+    write_silver(lake, {"orders": []})
+    assert run(lake)["gold.daily_revenue"].rows == 0
+    assert rows(lake, "gold.daily_revenue") == []
+    pinned = StaticTable.from_metadata(first.pin.metadata_location).scan(snapshot_id=first.pin.snapshot_id)
+    assert pinned.to_arrow().num_rows == 2
+
+
+def test_without_a_given_time_gold_stands_at_silvers_latest_commit(lake: LakeConfig) -> None:
+    write_silver(lake, SHOPS, committed_at="2026-06-15 10:00:00+00")
+    write_silver(lake, {"customers": SHOPS["customers"]}, committed_at="2026-06-20 23:30:00+00")
+    run(lake, as_of=None)
+    assert [row["as_of_day"] for row in rows(lake, "gold.tenant_summary")] == [date(2026, 6, 20), date(2026, 6, 21)]
+
+
+def test_a_failing_check_stops_the_commit_and_what_depends_on_it(lake: LakeConfig, models: Path) -> None:
+    write_silver(lake, SHOPS)
+    good = run(lake, models)
+    files = files_in(lake, "gold.first")
+    write_silver(lake, {"orders": [{**order, "total": "500.00"} for order in SHOPS["orders"]], "customers": []})
+    with pytest.raises(GoldIncompleteError) as caught:
+        run(lake, models)
+    assert "gold.first failed: gold.first keeps its last good version: amounts_are_small (2 rows) failed" in str(
+        caught.value
+    )
+    assert "gold.second skipped: it reads gold.first" in str(caught.value)
+    assert table(lake, "gold.first").metadata_location == good["gold.first"].pin.metadata_location
+    assert table(lake, "gold.second").metadata_location == good["gold.second"].pin.metadata_location
+    assert files_in(lake, "gold.first") == files
+    assert rows(lake, "gold.other") == []
+    write_silver(lake, SHOPS)
+    assert run(lake, models)["gold.second"].outcome is Outcome.WRITTEN
+
+
+def test_a_model_that_cannot_be_computed_names_its_file(lake: LakeConfig, models: Path) -> None:
+    write_silver(lake, SHOPS)
+    text = FIRST.replace("SUM(total)", "SUM(CAST(number AS DECIMAL(38, 2)))")
+    write_silver(lake, {"orders": [{**SHOPS["orders"][0], "number": "A-1"}]})
+    (models / "first.sql").write_text(text)
+    with pytest.raises(GoldIncompleteError, match=r"first\.sql cannot be computed: Conversion Error"):
+        run(lake, models)
+    assert rows(lake, "gold.other") != []
+    with open_catalog(lake) as catalog:
+        assert "gold.first" not in {".".join(name) for name in catalog.list_tables("gold")}
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        (FIRST.replace("title: First\n", ""), FrontMatterError),
+        (FIRST.replace("SUM(total)", "SUM(totl)"), UnknownReferenceError),
+    ],
+)
+def test_a_wrong_model_stops_all_before_anything_is_written(
+    lake: LakeConfig, models: Path, text: str, error: type[Exception]
+) -> None:
+    write_silver(lake, SHOPS)
+    (models / "first.sql").write_text(text)
+    with pytest.raises(error, match=r"first\.sql:"):
+        run(lake, models)
+    assert not Path(lake.warehouse, "gold").exists()
+
+
+def test_a_model_may_gain_lose_and_retype_columns(lake: LakeConfig, models: Path) -> None:
+    write_silver(lake, SHOPS)
+    before = run(lake, models)["gold.other"]
+    columns = """  amount: {type: bigint, unit: customers, description: Now a count.}
+  first_name: {type: text, description: New.}
+"""
+    text = OTHER.replace('  amount: {type: "decimal(38,2)", unit: tenant currency, description: The money.}\n', columns)
+    (models / "other.sql").write_text(text.replace("COUNT(*) AS amount", "COUNT(*) AS amount, MIN(name) AS first_name"))
+    run(lake, models)
+    assert rows(lake, "gold.other") == [
+        {"tenant_id": 1, "amount": 1, "first_name": "Ada"},
+        {"tenant_id": 2, "amount": 1, "first_name": "Ada"},
+    ]
+    old = StaticTable.from_metadata(before.pin.metadata_location).scan(snapshot_id=before.pin.snapshot_id).to_arrow()
+    assert old.column_names == ["tenant_id", "amount"]
+    assert str(old.schema.field("amount").type) == "decimal128(38, 2)"
+
+
+def test_without_silver_there_is_no_gold(lake: LakeConfig) -> None:
+    with pytest.raises(TableMissingError, match="silver has no tables"):
+        run(lake)
+    write_silver(lake, {})
+    with pytest.raises(TableMissingError, match="silver has no rows"):
+        run(lake, as_of=None)
+
+
+def test_the_job_runs_as_a_process_of_its_own(lake: LakeConfig, tmp_path: Path) -> None:
+    write_silver(lake, SHOPS)
+    document = {
+        "arguments": {"lake": {"lake_uri": lake.lake_uri, "memory_limit_bytes": lake.memory_limit_bytes, "threads": 1}},
+        "secrets": {"catalog_url": lake.catalog_url},
+        "result_path": str(tmp_path / "result.json"),
+        "progress_path": str(tmp_path / "progress.json"),
+    }
+    ended = subprocess.run(
+        [sys.executable, "-m", "etl.jobs", "silver_to_gold"],
+        input=json.dumps(document), text=True, capture_output=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    result = json.loads((tmp_path / "result.json").read_text())["result"]
+    (daily,) = [model for model in result["models"] if model["table"] == "gold.daily_revenue"]
+    assert daily["outcome"] == "written"
+    assert daily["rows"] == 2
+    assert daily["pin"]["metadata_location"] == table(lake, "gold.daily_revenue").metadata_location
+    assert {check["name"] for check in daily["checks"]} >= {"unique(tenant_id, day)", "no_order_is_lost"}
+    assert all(check["failing_rows"] == 0 for check in daily["checks"])
+    assert lake.catalog_url not in ended.stderr
+    progress = json.loads((tmp_path / "progress.json").read_text())["progress"]
+    assert progress == {"model": None, "done": 5, "of": 5}
