@@ -10,6 +10,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
 from duckdb import DuckDBPyConnection
 from pyiceberg.exceptions import CommitFailedException, ValidationException
@@ -72,6 +73,8 @@ class TableWrite:
         prefix = f"{self._id}-{self._parquet_calls:02d}"
         target = f"{self._folder}/{prefix}.parquet"
         partition = partition_column(self.table)
+        if partition is None and "://" not in self._folder:
+            Path(self._folder).mkdir(parents=True, exist_ok=True)  # DuckDB makes folders for partitions only.
         if partition is not None:
             target = self._folder
             options += [
