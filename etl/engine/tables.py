@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import ClassVar
 
 from pyiceberg.catalog import Catalog
@@ -14,6 +15,7 @@ from pyiceberg.partitioning import UNPARTITIONED_PARTITION_SPEC, PartitionField,
 from pyiceberg.schema import Schema
 from pyiceberg.table import Table
 from pyiceberg.transforms import IdentityTransform
+from sqlalchemy.exc import IntegrityError
 
 from etl.engine.catalog import catalog_errors
 from etl.engine.sql import identifier, literal, text_list
@@ -72,7 +74,8 @@ def ensure_table(catalog: Catalog, name: str, schema: Schema, *, partition_by: s
         try:
             return catalog.load_table(name)
         except (NoSuchTableError, NoSuchNamespaceError):
-            catalog.create_namespace_if_not_exists(name.partition(".")[0])
+            with suppress(IntegrityError):  # Another thread or process creates it at this moment.
+                catalog.create_namespace_if_not_exists(name.partition(".")[0])
         location = f"{catalog.properties['warehouse']}/{name.replace('.', '/')}"
         try:
             return catalog.create_table(name, schema, location=location, partition_spec=spec, properties=_PROPERTIES)
