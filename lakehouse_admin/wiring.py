@@ -63,7 +63,7 @@ def lakehouse() -> Lakehouse:
 
 @functools.cache
 def query_engine() -> QueryEngine:
-    """Return the engine that answers dashboards (`settings.QUERY_ENGINE`); one a process, for it keeps what it opened."""
+    """Return the engine that answers dashboards (`settings.QUERY_ENGINE`); one a process."""
     from lakehouse_admin.adapters.embedded.query_engine import DuckDBQueryEngine  # noqa: PLC0415 - as above
 
     return DuckDBQueryEngine(lake_config())

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from django.templatetags.static import static
+from django.urls import reverse_lazy
+
 UNFOLD = {
     "SITE_TITLE": "Lakeside",
     "SITE_HEADER": "Lakeside",
@@ -10,5 +13,48 @@ UNFOLD = {
     "SITE_URL": "/",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
-    "SIDEBAR": {"show_search": False, "show_all_applications": False},
+    "STYLES": [lambda _request: static("lakehouse_admin/console.css")],
+    "DASHBOARD_CALLBACK": "lakehouse_admin.admin.overview.add_overview",
+    "COLORS": {
+        "primary": {
+            "50": "#eff8fa",
+            "100": "#d8eef2",
+            "200": "#b3dde5",
+            "300": "#84c9d5",
+            "400": "#62c3d3",
+            "500": "#1f879c",
+            "600": "#0f7184",
+            "700": "#0b6477",
+            "800": "#0b4552",
+            "900": "#0c3a45",
+            "950": "#06222a",
+        },
+    },
+    "SIDEBAR": {
+        "show_search": False,
+        "show_all_applications": False,
+        "navigation": [
+            {
+                "title": "Lakehouse",
+                "items": [
+                    {"title": "Overview", "icon": "water", "link": reverse_lazy("admin:index")},
+                    {
+                        "title": "Runs",
+                        "icon": "conversion_path",
+                        "link": reverse_lazy("admin:lakehouse_admin_pipelinerun_changelist"),
+                    },
+                    {
+                        "title": "Publications",
+                        "icon": "publish",
+                        "link": reverse_lazy("admin:lakehouse_admin_publicationrecord_changelist"),
+                    },
+                    {
+                        "title": "Pipelines",
+                        "icon": "schedule",
+                        "link": reverse_lazy("admin:lakehouse_admin_pipeline_changelist"),
+                    },
+                ],
+            },
+        ],
+    },
 }

@@ -83,6 +83,11 @@ class PipelineRun(models.Model):
         return f"Run {self.pk}"
 
     @property
+    def state_choice(self) -> RunState:
+        """The state, with its label."""
+        return RunState(self.state)
+
+    @property
     def seconds(self) -> float | None:
         """How long a finished run took; None before."""
         if self.started_at is None or self.finished_at is None:

@@ -1,0 +1,30 @@
+"""What the console's first page shows; unfold calls it (`UNFOLD["DASHBOARD_CALLBACK"]`)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils import timezone
+
+from lakehouse_admin.models import Pipeline
+from lakehouse_admin.status.overview import overview
+
+OPERATE = "lakehouse_admin.operate_pipelinerun"
+VIEW = "lakehouse_admin.view_pipelinerun"
+_LATEST = 8
+
+
+def add_overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Add the default pipeline's overview, for those who may see runs."""
+    if not request.user.has_perm(VIEW):
+        return context
+    now = overview(Pipeline.objects.default(), now=timezone.now())
+    return {
+        **context,
+        "title": now.pipeline.name,
+        "overview": now,
+        "latest": now.runs[:_LATEST],
+        "strip": tuple(reversed(now.runs)),
+        "may_operate": request.user.has_perm(OPERATE),
+    }

@@ -1,0 +1,47 @@
+"""Publications: which versions of gold readers have seen."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.decorators import display
+
+from lakehouse_admin.admin.read_only import ReadOnlyAdmin
+from lakehouse_admin.models import PublicationRecord
+
+
+@admin.register(PublicationRecord)
+class PublicationAdmin(ReadOnlyAdmin):
+    """Newest first; each names its run and its tables."""
+
+    list_display = ("publication", "published_at", "as_of", "tables_count", "run_link")
+    list_display_links = ("publication",)
+    list_select_related = ("run",)
+    fields = ("published_at", "as_of", "source_lsn", "run_link", "tables")
+    readonly_fields = fields
+
+    @display(description="Publication", ordering="number")  # type: ignore[untyped-decorator]
+    def publication(self, record: PublicationRecord) -> str:
+        """Name it."""
+        return str(record)
+
+    @display(description="Tables")  # type: ignore[untyped-decorator]
+    def tables_count(self, record: PublicationRecord) -> int:
+        """Count its tables."""
+        return len(record.pins)
+
+    @display(description="Run")  # type: ignore[untyped-decorator]
+    def run_link(self, record: PublicationRecord) -> SafeString:
+        """Lead to the run that made it."""
+        address = reverse("admin:lakehouse_admin_pipelinerun_change", args=[record.run_id])
+        return format_html(
+            '<a class="text-primary-700 underline dark:text-primary-400" href="{}">{}</a>', address, record.run
+        )
+
+    @display(description="Tables")  # type: ignore[untyped-decorator]
+    def tables(self, record: PublicationRecord) -> SafeString:
+        """List its tables, rows and snapshots."""
+        return render_to_string("lakehouse_admin/pins.html", {"pins": record.pins})

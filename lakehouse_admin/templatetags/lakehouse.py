@@ -1,0 +1,83 @@
+"""How the console prints states, durations and counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django import template
+from django.db.models import TextChoices
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from lakehouse_admin.states import Health, PipelineState, Reconciliation, RunState, StageState
+
+register = template.Library()
+
+TONES: Mapping[str, tuple[TextChoices, ...]] = {
+    "good": (RunState.SUCCEEDED, StageState.SUCCEEDED, Health.HEALTHY, Reconciliation.EQUAL, PipelineState.ACTIVE),
+    "busy": (RunState.RUNNING, StageState.RUNNING, Health.RUNNING),
+    "wait": (RunState.QUEUED, StageState.PENDING, PipelineState.PAUSED, Health.PAUSED),
+    "late": (RunState.WAITING, RunState.CANCELLING, Health.LATE),
+    "bad": (RunState.FAILED, StageState.FAILED, Health.FAILING, Reconciliation.DIFFERENT),
+    "idle": (RunState.CANCELLED, StageState.CANCELLED, Health.UNKNOWN, Reconciliation.UNKNOWN),
+}
+"""One shape and colour per tone, everywhere; the word says which state it is."""
+
+_SHAPES: Mapping[str, str] = {
+    "good": "M3 8.5l3.2 3.2L13 4.8",
+    "busy": "M8 2a6 6 0 1 1-6 6",
+    "wait": "M8 3.5V8l3 2M14 8A6 6 0 1 1 2 8a6 6 0 0 1 12 0",
+    "late": "M8 2.2L14.5 13.5h-13zM8 6.5v3M8 11.3v.4",
+    "bad": "M4 4l8 8M12 4l-8 8",
+    "idle": "M3.5 8h9",
+}
+_MINUTE_SECONDS = 60
+_HOUR_SECONDS = 3600
+_DAY_SECONDS = 86_400
+
+
+def tone(state: TextChoices) -> str:
+    """Return the tone of a state."""
+    for name, states in TONES.items():
+        if any(state is each for each in states):
+            return name
+    return "idle"
+
+
+@register.simple_tag
+def state_badge(state: TextChoices) -> SafeString:
+    """Print a state as shape, word and colour."""
+    name = tone(state)
+    return format_html(
+        '<span class="lk-state lk-{}"><svg viewBox="0 0 16 16" aria-hidden="true"><path d="{}"/></svg>{}</span>',
+        name,
+        _SHAPES[name],
+        state.label,
+    )
+
+
+@register.filter(name="tone")
+def tone_filter(state: TextChoices) -> str:
+    """Return the tone of a state, for a class name."""
+    return tone(state)
+
+
+@register.filter
+def duration(seconds: float | None) -> str:
+    """Print seconds for a person: ``4.2 s``, ``1 min 12 s``, ``3 h 5 min``, ``2 d 3 h``."""
+    if seconds is None:
+        return "-"
+    if seconds < _MINUTE_SECONDS:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < _HOUR_SECONDS:
+        return f"{whole // _MINUTE_SECONDS} min {whole % _MINUTE_SECONDS} s"
+    if whole < _DAY_SECONDS:
+        return f"{whole // _HOUR_SECONDS} h {whole % _HOUR_SECONDS // _MINUTE_SECONDS} min"
+    return f"{whole // _DAY_SECONDS} d {whole % _DAY_SECONDS // _HOUR_SECONDS} h"
+
+
+@register.filter
+def count(rows: int | None) -> str:
+    """Print a number of rows; a dash where it is not known."""
+    return "-" if rows is None else f"{rows:,}"
