@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import psycopg
 from django.core.validators import RegexValidator
 from django.db import DEFAULT_DB_ALIAS, IntegrityError, connections, models
 from django.utils.timezone import now
@@ -57,9 +58,9 @@ class TenantRegister(TenantManager["Tenant"]):
             with tenant_scope(tenant_id, using=using):
                 tenant.save(force_insert=True, using=using)
         except IntegrityError as error:
-            if "slug" not in str(error.__cause__):
-                raise
-            raise SlugTakenError(f"The address {slug!r} is taken: choose another one.") from error
+            if isinstance(error.__cause__, psycopg.errors.UniqueViolation):
+                raise SlugTakenError(f"The address {slug!r} is taken: choose another one.") from error
+            raise
         return tenant
 
 
