@@ -16,6 +16,7 @@ from isal import isal_zlib
 from etl.bronze.layout import fields
 from etl.bronze.manifest import FileManifest
 from etl.contracts.table import TableContract
+from etl.engine.sql import literal
 from etl.errors import OperatorError
 from etl.ports.object_store import ObjectStore
 
@@ -54,10 +55,10 @@ def bronze_relation_sql(contract: TableContract, uris: Sequence[str], *, null_ma
     """
     if not uris:
         raise ValueError("reading bronze needs at least one file")
-    columns = ", ".join(f"{_literal(name)}: 'VARCHAR'" for name in fields(contract))
-    nulls = ", ".join(_literal(marker) for marker in dict.fromkeys((null_marker, "")))
+    columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in fields(contract))
+    nulls = ", ".join(literal(marker) for marker in dict.fromkeys((null_marker, "")))
     return (
-        f"read_csv([{', '.join(_literal(uri) for uri in uris)}], columns = {{{columns}}}, "
+        f"read_csv([{', '.join(literal(uri) for uri in uris)}], columns = {{{columns}}}, "
         "auto_detect = false, header = true, delim = ',', quote = '\"', escape = '\"', new_line = '\\n', "
         f"nullstr = [{nulls}], allow_quoted_nulls = false, comment = '', strict_mode = true, "
         f"compression = 'gzip', max_line_size = {MAX_ROW_BYTES}, buffer_size = {2 * MAX_ROW_BYTES}, filename = true)"
@@ -118,8 +119,3 @@ def _verify_file(store: ObjectStore, file: FileManifest, max_text_bytes: int) ->
         raise BronzeDamagedError(f"{file.key} decompresses to more than {max_text_bytes} bytes.")
     if not inflater.eof or inflater.unused_data:
         raise BronzeDamagedError(f"{file.key} is not one whole gzip stream.")
-
-
-def _literal(text: str) -> str:
-    """Return the text as an SQL string literal."""
-    return "'" + text.replace("'", "''") + "'"

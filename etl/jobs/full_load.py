@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from etl.bronze.directory import DirectoryStore
-from etl.contracts.table import TableContract, TableId
+from etl.contracts.table import TableId
 from etl.jobs.progress import Progress
 from etl.ports.object_store import ObjectStore
-from etl.replicate.full_load import Fingerprint, FullLoad, full_load
+from etl.quality.fingerprint import Fingerprint, source_fingerprint_sql
+from etl.replicate.full_load import FullLoad, full_load
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,17 +77,10 @@ def run(arguments: FullLoadArguments, progress: Progress, *, store: ObjectStore 
         store=store or DirectoryStore(Path(arguments.lake_uri) / "bronze"),
         tables=list(rows),
         request_id=arguments.request_id,
-        fingerprint_sql=_fingerprint_sql() if arguments.with_source_fingerprints else None,
+        fingerprint_sql=source_fingerprint_sql if arguments.with_source_fingerprints else None,
         on_rows=on_rows,
     )
     return _result(load, seconds=time.monotonic() - started)
-
-
-def _fingerprint_sql() -> Callable[[TableContract], str]:
-    """Return reconciliation's query builder, imported only where it is used."""
-    from etl.quality.reconcile import source_fingerprint_sql  # noqa: PLC0415
-
-    return source_fingerprint_sql
 
 
 def _result(load: FullLoad, *, seconds: float) -> FullLoadResult:

@@ -24,6 +24,7 @@ from etl.contracts.table import TableContract, TableId
 from etl.errors import TransientError
 from etl.ports.object_store import ObjectMissingError, ObjectStore
 from etl.ports.replicator import SourceUnavailableError
+from etl.quality.fingerprint import Fingerprint
 from etl.replicate.landing import (
     MAX_FILE_BYTES,
     commit_load,
@@ -53,15 +54,6 @@ class LoadRunningError(TransientError):
 
 class TableMovedError(TransientError):
     """A table was rewritten or truncated while the snapshot was being taken."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fingerprint:
-    """A table's content in three numbers; see `etl.quality.reconcile`."""
-
-    rows: int
-    hash_hi: int
-    hash_lo: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
