@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from http import HTTPStatus
 from pathlib import Path
 
 from django.http import HttpRequest, HttpResponse
@@ -35,7 +36,8 @@ def answer(request: HttpRequest, *parts: object, make: Callable[[], HttpResponse
     text = repr((_BUILD, who, request.get_full_path(), parts))
     etag = f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
     response = get_conditional_response(request, etag=etag) or make()
-    response["ETag"] = etag
+    if response.status_code in {HTTPStatus.OK, HTTPStatus.NOT_MODIFIED}:
+        response["ETag"] = etag
     patch_cache_control(response, private=True, no_cache=True)
     patch_vary_headers(response, ["Cookie"])
     return response

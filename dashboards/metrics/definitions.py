@@ -14,19 +14,6 @@ def models() -> tuple[GoldModel, ...]:
     return load_models()
 
 
-def meaning(column: str) -> str:
-    """Return the description of ``<model>.<column>``.
-
-    Raises:
-        KeyError: There is no such column.
-    """
-    model_name, _, column_name = column.partition(".")
-    for model in models():
-        if model.name == model_name:
-            return model.column(column_name).description
-    raise KeyError(column)
-
-
 def freshness_promise_hours() -> int:
     """Return how old the data may be at most: the strictest promise of any model."""
     return min(model.freshness_hours for model in models())

@@ -15,6 +15,7 @@ from dashboards.charts.chart import Chart, Drawn
 from dashboards.charts.registry import CHARTS
 from dashboards.conditional import answer
 from dashboards.metrics.tenant_query import current_publication, digest
+from dashboards.views.failures import answers_503_as_json
 from dashboards.views.looking import Looking, looking
 from etl.contracts.publication import Publication
 from etl.ports.query_engine import Value
@@ -23,6 +24,7 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @require_safe
+@answers_503_as_json
 def chart_json(request: HttpRequest, tenant_slug: str, chart_name: str) -> HttpResponse:
     """Answer with the figure, its sentence and its rows; money as text, so that nothing is rounded.
 
@@ -40,6 +42,7 @@ def chart_json(request: HttpRequest, tenant_slug: str, chart_name: str) -> HttpR
 
 
 @require_safe
+@answers_503_as_json
 def chart_csv(request: HttpRequest, tenant_slug: str, chart_name: str) -> HttpResponseBase:
     """Stream all rows of the chart: the ranking in full, not only what fits on the page.
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-import structlog
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.timezone import now
@@ -23,10 +22,9 @@ from dashboards.metrics.period import LENGTHS_DAYS
 from dashboards.metrics.revenue import revenue_by_day
 from dashboards.metrics.summary import tenant_summary
 from dashboards.metrics.tenant_query import current_publication, digest
+from dashboards.views.failures import log_unreadable
 from dashboards.views.looking import Looking, looking, tenant_of
 from etl.errors import LakehouseError
-
-_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +73,7 @@ def _page(request: HttpRequest, look: Looking, freshness: Freshness) -> HttpResp
     try:
         context = _numbers(look)
     except LakehouseError as error:
-        _log.exception("overview_unavailable", tenant_id=look.tenant.id, error=type(error).__name__)
+        log_unreadable(request, error)
         return render(request, "dashboards/unavailable.html", {"tenant": look.tenant}, status=503)
     if context is None:
         return render(request, "dashboards/nothing_yet.html", {"tenant": look.tenant, "freshness": freshness})
