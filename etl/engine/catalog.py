@@ -8,18 +8,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.catalog.sql import SqlCatalog, SqlCatalogBaseTable
+from sqlalchemy import URL, create_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
+from sqlalchemy.pool import NullPool
 
 from etl.engine.lake import LakeConfig
 from etl.ports.catalog import CatalogUnavailableError
 
 CATALOG_NAME = "lake"
 
+FILE_IO = {"py-io-impl": "pyiceberg.io.pyarrow.PyArrowFileIO"}
+"""How pyiceberg reads and writes metadata; named, or it says at every table that it guessed."""
+
 
 def open_catalog(config: LakeConfig) -> SqlCatalog:
     """Return the catalog of the lake, its own two tables created if missing.
+
+    Use it as a context manager: its end closes the connections.
 
     Raises:
         CatalogUnavailableError: PostgreSQL did not answer.
@@ -29,17 +36,20 @@ def open_catalog(config: LakeConfig) -> SqlCatalog:
         message = "this LakeConfig has no catalog_url"
         raise ValueError(message)
     url = make_url(config.catalog_url).set(drivername="postgresql+psycopg")
-    properties = {
-        "uri": url.render_as_string(hide_password=False),
-        "warehouse": config.warehouse,
-        "pool_pre_ping": "true",
-    }
     with catalog_errors():
         try:
-            return SqlCatalog(CATALOG_NAME, **properties)
+            _create_tables(url)
         except (IntegrityError, ProgrammingError):
-            # Two processes created the tables at once; the second attempt finds them.
-            return SqlCatalog(CATALOG_NAME, **properties)
+            # Two processes created them at once; the second attempt finds them.
+            _create_tables(url)
+        return SqlCatalog(
+            CATALOG_NAME,
+            uri=url.render_as_string(hide_password=False),
+            warehouse=config.warehouse,
+            init_catalog_tables="false",
+            pool_pre_ping="true",
+            **FILE_IO,
+        )
 
 
 @contextmanager
@@ -53,3 +63,8 @@ def catalog_errors() -> Iterator[None]:
         yield
     except OperationalError as error:
         raise CatalogUnavailableError from error
+
+
+def _create_tables(url: URL) -> None:
+    # Not left to SqlCatalog, which would keep its connections open where it fails.
+    SqlCatalogBaseTable.metadata.create_all(create_engine(url, poolclass=NullPool))

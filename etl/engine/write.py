@@ -26,6 +26,9 @@ from etl.engine.types import duckdb_type
 from etl.errors import TransientError
 from etl.ports.catalog import CatalogUnavailableError
 
+_ROW_GROUP_BYTES = 32 * 1024 * 1024
+"""Text that a row group may hold before it is written: a reader needs a whole one in memory."""
+
 _WRITE_ID = "lakeside.write-id"
 
 
@@ -67,6 +70,7 @@ class TableWrite:
             "FORMAT parquet",
             "COMPRESSION snappy",
             f"FIELD_IDS {{{field_ids}}}",
+            f"ROW_GROUP_SIZE_BYTES {_ROW_GROUP_BYTES}",
             "RETURN_STATS true",
         ]
         self._parquet_calls += 1

@@ -54,10 +54,9 @@ def run(arguments: BronzeToSilver, progress: Progress, *, store: ObjectStore | N
     store = store or DirectoryStore(Path(arguments.lake.bronze_root))
     load = LoadManifest.from_json(store.get(load_manifest_key(arguments.load_id)))
     verify(store, load.files)
-    catalog = open_catalog(arguments.lake)
     done: dict[TableId, AppliedTable] = {}
     lock = threading.Lock()
-    with duckdb_session(arguments.lake) as connection:
+    with open_catalog(arguments.lake) as catalog, duckdb_session(arguments.lake) as connection:
 
         def apply(loaded: LoadedTable) -> None:
             applied = apply_load(catalog, connection.cursor(), loaded)

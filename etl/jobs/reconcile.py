@@ -49,9 +49,8 @@ def run(arguments: Reconcile, progress: Progress, *, store: ObjectStore | None =
     store = store or DirectoryStore(Path(arguments.lake.bronze_root))
     load = LoadManifest.from_json(store.get(load_manifest_key(arguments.load_id)))
     source = read_fingerprints(store, arguments.load_id)
-    catalog = open_catalog(arguments.lake)
     tables: list[TableComparison] = []
-    with duckdb_session(arguments.lake) as connection:
+    with open_catalog(arguments.lake) as catalog, duckdb_session(arguments.lake) as connection:
         for table in load.tables:
             contract = loaded_table(store, load, table).contract
             tables.append(compare_load(catalog, connection, contract, arguments.load_id, source[table]))

@@ -156,8 +156,8 @@ def compare_live(
         CatalogUnavailableError: The catalog did not answer.
         MemoryExhaustedError: DuckDB ran out of its memory limit.
     """
-    catalog = open_catalog(lake)
     with ExitStack() as stack:
+        catalog = stack.enter_context(open_catalog(lake))
         sessions = stack.enter_context(_one_snapshot(source_url, min(_SESSIONS, len(tables))))
         duckdb_connection = stack.enter_context(duckdb_session(lake))
         free: SimpleQueue[psycopg.Connection] = SimpleQueue()

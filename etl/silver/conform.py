@@ -29,9 +29,11 @@ _FORMS: dict[LogicalType, tuple[str, str]] = {
     LogicalType.BIGINT: (r"-?[0-9]{1,19}", "TRY_CAST({text} AS BIGINT)"),
     LogicalType.DOUBLE: (
         r"(-?[0-9]+([.][0-9]+)?(e[+-][0-9]{1,3})?|NaN|-?Infinity)",
-        # A number beyond the largest would be read as infinite; only one that says so is.
-        "CASE WHEN {text} IN ('NaN', 'Infinity', '-Infinity') OR ABS(TRY_CAST({text} AS DOUBLE)) <= 1.7976931348623157e308 "
-        "THEN TRY_CAST({text} AS DOUBLE) END",
+        # A number beyond the largest would be read as infinite; only a text that says so is.
+        (
+            "CASE WHEN {text} IN ('NaN', 'Infinity', '-Infinity') "
+            "OR ABS(TRY_CAST({text} AS DOUBLE)) <= 1.7976931348623157e308 THEN TRY_CAST({text} AS DOUBLE) END"
+        ),
     ),
     LogicalType.DATE: (_DATE, "TRY_CAST({text} AS DATE)"),
     LogicalType.TIMESTAMP: (_TIMESTAMP, "TRY_CAST({text} AS TIMESTAMP)"),

@@ -24,6 +24,7 @@ from pyiceberg.manifest import DataFile
 from pyiceberg.table import StaticTable, Table
 
 from etl.contracts.publication import Publication, TablePin
+from etl.engine.catalog import FILE_IO
 from etl.engine.gold_select import GOLD, GoldSelect, gold_select
 from etl.engine.lake import LakeConfig
 from etl.engine.sql import qualified, text_list
@@ -124,7 +125,7 @@ class _PinnedTable:
             SnapshotGoneError: A file of it is gone.
         """
         try:
-            table = StaticTable.from_metadata(pin.metadata_location)
+            table = StaticTable.from_metadata(pin.metadata_location, properties=FILE_IO)
             files = data_files(table, snapshot_id=pin.snapshot_id)
         except (FileNotFoundError, NoSuchTableError, ValueError) as error:
             raise SnapshotGoneError(table=pin.table, snapshot_id=pin.snapshot_id) from error
