@@ -9,7 +9,9 @@ model must be equal on both sides; otherwise there is nothing to compare.
 
 from __future__ import annotations
 
+import json
 import shutil
+import statistics
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -85,14 +87,30 @@ class Source:
             )
 
 
-def run_ours(source: Source) -> float:
-    """Ask for a run and wait until it has published; return the wall seconds of that command."""
-    start = time.perf_counter()
-    run = source.stack.command("lakehouse", "run", "--wait")
-    seconds = time.perf_counter() - start
-    if run.returncode:
-        raise SystemExit(f"Lakeside's own run failed:\n{run.stdout}{run.stderr}")
-    return seconds
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ours:
+    """Lakeside's own runs."""
+
+    source: Source
+    stages: dict[str, list[float]]
+    """Seconds of every stage, round by round."""
+
+    def run(self) -> float:
+        """Ask for a run and wait until it has published; return the wall seconds of that command."""
+        start = time.perf_counter()
+        run = self.source.stack.command("lakehouse", "run", "--wait", "--json")
+        seconds = time.perf_counter() - start
+        if run.returncode:
+            raise SystemExit(f"Lakeside's own run failed:\n{run.stderr}")
+        for stage in json.loads(run.stdout)["stages"]:
+            started, finished = (datetime.fromisoformat(stage[at]) for at in ("started_at", "finished_at"))
+            self.stages.setdefault(stage["stage"], []).append((finished - started).total_seconds())
+        return seconds
+
+    def note(self) -> str:
+        """Return a sentence about where the time goes."""
+        shares = ", ".join(f"{stage} {statistics.median(seconds):.2f} s" for stage, seconds in self.stages.items())
+        return f"Lakeside's stages, as the control plane saw them (medians): {shares}."
 
 
 def run_peer(source: Source, folder: Path, backend: launch.Backend, destination: launch.Destination) -> float:
@@ -155,7 +173,8 @@ def _measure(stack: Stack, home: Path, scale: str, seed: int, rounds: int) -> co
     lines = (home / "run" / "embedded.env").read_text().splitlines()
     source = Source(stack=stack, url=dict(line.split("=", 1) for line in lines if "=" in line)["DATABASE_URL"])
     folders = {name: home / "peers" / name for name in LABELS if name != OURS}
-    cases: dict[str, Callable[[], float]] = {OURS: partial(run_ours, source)}
+    ours = Ours(source=source, stages={})
+    cases: dict[str, Callable[[], float]] = {OURS: ours.run}
     cases["connectorx_duckdb"] = partial(run_peer, source, folders["connectorx_duckdb"], "connectorx", "duckdb")
     cases["connectorx_parquet"] = partial(run_peer, source, folders["connectorx_parquet"], "connectorx", "parquet")
     cases["sqlalchemy_duckdb"] = partial(run_peer, source, folders["sqlalchemy_duckdb"], "sqlalchemy", "duckdb")
@@ -165,10 +184,10 @@ def _measure(stack: Stack, home: Path, scale: str, seed: int, rounds: int) -> co
     measured = tuple(
         common.Case(name=name, label=label, seconds=seconds[name], rows=rows) for name, label in LABELS.items()
     )
-    ours, fastest = measured[0], min(measured[1:], key=lambda case: case.median_seconds)
+    fastest = min(measured[1:], key=lambda case: case.median_seconds)
     ratio = common.Ratio(
         label=f"Lakeside's time by that of the fastest peer, {fastest.label}",
-        value=ours.median_seconds / fastest.median_seconds,
+        value=measured[0].median_seconds / fastest.median_seconds,
         bound="at most",
         target=_TARGET,
     )
@@ -178,7 +197,7 @@ def _measure(stack: Stack, home: Path, scale: str, seed: int, rounds: int) -> co
         cases=measured,
         ratios=(ratio,),
         parameters={"scale": scale, "source_rows": rows, "gold_rows": compared.pop(), "rounds": rounds},
-        notes=_NOTES,
+        notes=(*_NOTES, ours.note()),
     )
 
 
