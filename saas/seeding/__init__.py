@@ -8,5 +8,5 @@ Read in this order:
 4. `tables/` - one file per table: draw compact numbers once, render any slice of rows as columns.
 5. `plan` - one shop per tenant; `generate(plan)` yields the chunks of all tables.
 6. `copy_text` - columns to the text of PostgreSQL's COPY.
-7. `load`, `sink`, `manifest` - chunks into a database in one transaction, and the account of it.
+7. `load`, `sink`, `references`, `manifest` - chunks into a database in one transaction, and the account of it.
 """

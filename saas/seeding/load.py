@@ -2,7 +2,7 @@
 
 `pour` moves a plan's rows into any sink. `seed` is `pour` into PostgreSQL, with what has to be
 true before and after: tables there, row-level security bypassed, nothing overwritten unasked,
-identities moved on, statistics fresh.
+every reference checked, identities moved on, statistics fresh.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from saas.seeding.copy_text import encode
 from saas.seeding.errors import SeedError
 from saas.seeding.manifest import Ledger, Manifest
 from saas.seeding.plan import Plan, generate
+from saas.seeding.references import checked_at_the_end
 from saas.seeding.scale import Table
 from saas.seeding.sink import PostgresSink, Sink
 
@@ -63,14 +64,14 @@ def seed(conninfo: str, plan: Plan, *, reset: bool, on_rows: Callable[[int], Non
     with _explained(), psycopg.connect(conninfo, application_name="lakeside seed_data") as connection:
         connection.execute("SET timezone = 'UTC'")
         connection.execute(f"SET lock_timeout = '{_LOCK_SECONDS}s'")
-        connection.execute("SET CONSTRAINTS ALL IMMEDIATE")  # Each COPY is checked as it ends, none at commit.
         _check_schema(connection)
         _check_role(connection)
         _make_room(connection, reset=reset)
         ledger = Ledger(plan)
-        pour(plan, PostgresSink(connection), ledger, on_rows=on_rows)
+        with checked_at_the_end(connection, list(Table)):
+            pour(plan, PostgresSink(connection), ledger, on_rows=on_rows)
+            connection.execute(_for_all_tables("ANALYZE {}"))  # Checking makes use of it.
         _move_identities(connection, plan)
-        connection.execute(_for_all_tables("ANALYZE {}"))
         connection.commit()
     return ledger.close(time.perf_counter() - began)
 
@@ -114,12 +115,12 @@ def _check_role(connection: psycopg.Connection) -> None:
 
 
 def _make_room(connection: psycopg.Connection, *, reset: bool) -> None:
-    """Empty the tables if asked to; otherwise refuse to add to what is there. Nobody else writes from here on."""
+    """Empty the tables if asked to, otherwise refuse to add to what is there; then nobody else uses them."""
     if reset:
         tables = sql.SQL(", ").join(map(sql.Identifier, [*Table, _MEMBERSHIPS]))
         connection.execute(sql.SQL("TRUNCATE {}").format(tables))
         return
-    connection.execute(_for_all_tables("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE"))
+    connection.execute(_for_all_tables("LOCK TABLE {}"))
     for table in Table:
         if connection.execute(sql.SQL("SELECT FROM {} LIMIT 1").format(sql.Identifier(table))).fetchone() is not None:
             raise SeedError(

@@ -21,7 +21,7 @@ class TableAccount:
     sha256: str
     """Of that text, tenant after tenant."""
     seconds: float
-    """Until the rows were in and their references checked."""
+    """Until its rows were in; references are checked for all tables at the end."""
 
     def as_json(self) -> dict[str, Any]:
         """Return the account as JSON values."""

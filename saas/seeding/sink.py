@@ -30,7 +30,7 @@ class PostgresSink:
 
     @contextmanager
     def open(self, table: Table, columns: Sequence[str]) -> Iterator[Write]:
-        """Run one COPY; constraints and references are checked when the context is left."""
+        """Run one COPY; it has ended, or failed, when the context is left."""
         statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
             sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
         )

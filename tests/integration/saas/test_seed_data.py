@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 from django.core.management import CommandError, call_command
-from psycopg import sql
+from psycopg import errors, sql
 
 from config import env
 from config.embedded.ports import free_port
@@ -21,6 +21,7 @@ from saas.seeding.errors import SeedError
 from saas.seeding.load import seed
 from saas.seeding.manifest import Manifest
 from saas.seeding.plan import Plan, generate
+from saas.seeding.references import checked_at_the_end
 from saas.seeding.scale import Table, parse_scale
 from tests.servers import Database, Servers
 
@@ -207,6 +208,31 @@ def test_the_database_holds_what_was_generated(database: Database):
                 sql.SQL("SELECT {} FROM {} ORDER BY id").format(columns, sql.Identifier(chunk.table))
             ).fetchall()
     assert found == expected
+
+
+def foreign_keys(url: str) -> list[tuple[Any, ...]]:
+    with psycopg.connect(url) as connection:
+        return connection.execute(
+            "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid), convalidated FROM pg_constraint "
+            "WHERE contype = 'f' ORDER BY 1, 2"
+        ).fetchall()
+
+
+def test_foreign_keys_are_as_before(database: Database):
+    before = foreign_keys(database.owner_url)
+    seeded(database)
+    assert foreign_keys(database.owner_url) == before
+    assert len([key for key in before if key[0] in set(Table)]) == 17
+
+
+def test_every_reference_is_checked(database: Database):
+    seeded(database)
+    before = contents(database.owner_url), foreign_keys(database.owner_url)
+    with psycopg.connect(database.owner_url) as connection:
+        with pytest.raises(errors.ForeignKeyViolation), checked_at_the_end(connection, list(Table)):
+            connection.execute("UPDATE order_items SET product_id = 999999 WHERE id = 1")
+        connection.rollback()
+    assert (contents(database.owner_url), foreign_keys(database.owner_url)) == before
 
 
 def test_every_column_is_filled(database: Database):
