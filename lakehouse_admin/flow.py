@@ -240,7 +240,8 @@ def _record_failure(run: PipelineRun, attempt: StageRun, failure: Failure, now: 
         guidance=guidance,
     )
     name = "run_waits" if waits else "run_failed"
-    record_event(run, name, guidance, at=now, stage=stage, level=EventLevel.ERROR)
+    verdict = "The run waits for you" if waits else "The run has failed"
+    record_event(run, name, f"{verdict}. {guidance}", at=now, stage=stage, level=EventLevel.ERROR)
 
 
 def _cancel(claim: Claim, run: PipelineRun, lakehouse: Lakehouse, now: datetime) -> float | None:

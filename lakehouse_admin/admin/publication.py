@@ -9,24 +9,41 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
+from etl.replicate.lsn import Lsn
 from lakehouse_admin.admin.read_only import ReadOnlyAdmin
 from lakehouse_admin.models import PublicationRecord
+from lakehouse_admin.templatetags.lakehouse import moment
 
 
 @admin.register(PublicationRecord)
 class PublicationAdmin(ReadOnlyAdmin):
     """Newest first; each names its run and its tables."""
 
-    list_display = ("publication", "published_at", "as_of", "tables_count", "run_link")
+    list_display = ("publication", "published", "complete_until", "tables_count", "run_link")
     list_display_links = ("publication",)
     list_select_related = ("run",)
-    fields = ("published_at", "as_of", "source_lsn", "run_link", "tables")
+    fields = ("published", "complete_until", "source_position", "run_link", "tables")
     readonly_fields = fields
 
     @display(description="Publication", ordering="number")  # type: ignore[untyped-decorator]
     def publication(self, record: PublicationRecord) -> str:
         """Name it."""
         return str(record)
+
+    @display(description="Published", ordering="published_at")  # type: ignore[untyped-decorator]
+    def published(self, record: PublicationRecord) -> SafeString | str:
+        """Say when readers got it."""
+        return moment(record.published_at)
+
+    @display(description="Data as of", ordering="as_of")  # type: ignore[untyped-decorator]
+    def complete_until(self, record: PublicationRecord) -> SafeString | str:
+        """Say up to which source time it is complete."""
+        return moment(record.as_of)
+
+    @display(description="Source position")  # type: ignore[untyped-decorator]
+    def source_position(self, record: PublicationRecord) -> str:
+        """Print the LSN as PostgreSQL does."""
+        return str(Lsn(record.source_lsn))
 
     @display(description="Tables")  # type: ignore[untyped-decorator]
     def tables_count(self, record: PublicationRecord) -> int:

@@ -14,8 +14,10 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
+from django.utils.text import Truncator
 from django.views.decorators.cache import never_cache
 from unfold.decorators import action, display
+from unfold.enums import ActionVariant
 
 from etl.errors import LakehouseError
 from lakehouse_admin.actions.cancel_run import cancel_run
@@ -26,9 +28,10 @@ from lakehouse_admin.admin.read_only import ReadOnlyAdmin
 from lakehouse_admin.models import Pipeline, PipelineRun
 from lakehouse_admin.states import Trigger
 from lakehouse_admin.status.run_page import RunPage, run_page
-from lakehouse_admin.templatetags.lakehouse import count, duration, state_badge
+from lakehouse_admin.templatetags.lakehouse import count, duration, moment, state_badge
 
 _CHANGE = "admin:lakehouse_admin_pipelinerun_change"
+_OUTCOME_CHARS = 60
 _LIST = "admin:lakehouse_admin_pipelinerun_changelist"
 
 
@@ -36,7 +39,7 @@ _LIST = "admin:lakehouse_admin_pipelinerun_changelist"
 class PipelineRunAdmin(ReadOnlyAdmin):
     """Runs, newest first."""
 
-    list_display = ("run", "shown_state", "asked_for", "requested_at", "took", "rows", "outcome")
+    list_display = ("run", "shown_state", "asked_for", "when", "took", "rows", "outcome")
     list_display_links = ("run",)
     list_filter = ("state", "trigger")
     list_per_page = 50
@@ -63,6 +66,11 @@ class PipelineRunAdmin(ReadOnlyAdmin):
         """Say who or what asked."""
         return str(run.requested_by or Trigger(run.trigger).label)
 
+    @display(description="When", ordering="requested_at")  # type: ignore[untyped-decorator]
+    def when(self, run: PipelineRun) -> SafeString | str:
+        """Say when it was asked for."""
+        return moment(run.requested_at)
+
     @display(description="Took")  # type: ignore[untyped-decorator]
     def took(self, run: PipelineRun) -> str:
         """Say how long it took."""
@@ -77,10 +85,14 @@ class PipelineRunAdmin(ReadOnlyAdmin):
     def outcome(self, run: PipelineRun) -> str:
         """Name its publication, or what went wrong."""
         publication = getattr(run, "publication", None)
-        return str(publication) if publication else run.error_message
+        return str(publication) if publication else Truncator(run.error_message).chars(_OUTCOME_CHARS)
 
     @action(  # type: ignore[untyped-decorator]
-        description="Run now", url_path="start", permissions=["operate"], icon="play_arrow"
+        description="Run now",
+        url_path="start",
+        permissions=["operate"],
+        icon="play_arrow",
+        variant=ActionVariant.PRIMARY,
     )
     def run_now_button(self, request: HttpRequest) -> HttpResponse:  # noqa: ARG002 - unfold's signature
         """Lead to the page that asks before it starts a run."""

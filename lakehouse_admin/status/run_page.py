@@ -10,6 +10,9 @@ from typing import Any
 from lakehouse_admin.models import PipelineRun, PublicationRecord, RunEvent, StageRun, TableResult
 from lakehouse_admin.states import MOVING_RUN_STATES, RUN, Reconciliation, RunState, Stage, StageState
 
+_VISIBLE_PERCENT = 0.5
+"""A stage that took no time still shows on the timeline."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageLine:
@@ -54,34 +57,35 @@ class RunPage:
     events: tuple[RunEvent, ...]
     publication: PublicationRecord | None
     failed: StageRun | None
-    """The attempt that stopped the run, with its log."""
+    """The attempt that stopped the run, with its log; its error is the run's, so its line does not repeat it."""
 
 
 def run_page(run: PipelineRun, *, now: datetime) -> RunPage:
-    """Gather a run's page: five queries."""
+    """Gather a run's page: at most six queries."""
     state = RunState(run.state)
-    attempts = tuple(run.stage_runs.all())
+    attempts = tuple(run.stage_runs.order_by("id"))
     tables = _tables(tuple(run.table_results.all()), attempts)
     stopped = state in {RunState.FAILED, RunState.WAITING}
     failed = [attempt for attempt in attempts if attempt.state == StageState.FAILED]
+    stopped_by = failed[-1] if stopped and failed else None
     ended = run.finished_at or now
     return RunPage(
         run=run,
         state=state,
         is_moving=state in MOVING_RUN_STATES,
         can_cancel=RUN.allows(state, RunState.CANCELLING),
-        can_retry=RUN.allows(state, RunState.QUEUED),
+        can_retry=RUN.allows(state, RunState.QUEUED) and not run.pipeline.runs.filter(pk__gt=run.pk).exists(),
         seconds=(ended - run.started_at).total_seconds() if run.started_at else None,
-        stages=_stages(attempts, now=now),
+        stages=_stages(attempts, stopped_by=stopped_by, now=now),
         tables=tables,
         totals=_totals(tables) if tables else None,
         events=tuple(run.events.order_by("-id")[:200]),
         publication=PublicationRecord.objects.filter(run=run).first(),
-        failed=max(failed, key=lambda attempt: attempt.pk) if stopped and failed else None,
+        failed=stopped_by,
     )
 
 
-def _stages(attempts: Sequence[StageRun], *, now: datetime) -> tuple[StageLine, ...]:
+def _stages(attempts: Sequence[StageRun], *, stopped_by: StageRun | None, now: datetime) -> tuple[StageLine, ...]:
     """Place every attempt on a timeline that ends now, or with the last of them."""
     starts = [attempt.started_at for attempt in attempts if attempt.started_at]
     begin = min(starts, default=now)
@@ -100,9 +104,9 @@ def _stages(attempts: Sequence[StageRun], *, now: datetime) -> tuple[StageLine, 
                 label=Stage(attempt.stage).label,
                 state=StageState(attempt.state),
                 seconds=seconds,
-                start_percent=round(100 * start / whole, 2),
-                width_percent=round(100 * (seconds or 0) / whole, 2),
-                note=_note(attempt),
+                start_percent=round(min(100 * start / whole, 100 - _VISIBLE_PERCENT), 2),
+                width_percent=round(max(100 * (seconds or 0) / whole, _VISIBLE_PERCENT), 2),
+                note="" if attempt is stopped_by else _note(attempt),
             )
         )
     return tuple(lines)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 from django import template
 from django.db.models import TextChoices
@@ -56,6 +57,15 @@ def state_badge(state: TextChoices) -> SafeString:
     )
 
 
+@register.simple_tag
+def moment(at: datetime | None) -> SafeString | str:
+    """Print a time in UTC, one way everywhere."""
+    if at is None:
+        return "-"
+    at = at.astimezone(UTC)
+    return format_html('<time datetime="{}">{}</time>', at.isoformat(), f"{at:%Y-%m-%d %H:%M:%S} UTC")
+
+
 @register.filter(name="tone")
 def tone_filter(state: TextChoices) -> str:
     """Return the tone of a state, for a class name."""
@@ -64,9 +74,11 @@ def tone_filter(state: TextChoices) -> str:
 
 @register.filter
 def duration(seconds: float | None) -> str:
-    """Print seconds for a person: ``4.2 s``, ``1 min 12 s``, ``3 h 5 min``, ``2 d 3 h``."""
-    if seconds is None:
-        return "-"
+    """Print seconds for a person, unbroken: ``4.2 s``, ``1 min 12 s``, ``3 h 5 min``, ``2 d 3 h``."""
+    return "-" if seconds is None else _duration(seconds).replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def _duration(seconds: float) -> str:
     if seconds < _MINUTE_SECONDS:
         return f"{seconds:.1f} s"
     whole = round(seconds)
