@@ -86,22 +86,21 @@ def user_scope(user: HasKey | int, *, using: str = DEFAULT_DB_ALIAS) -> Iterator
 
 
 @contextmanager
-def all_tenants(*, using: str = OWNER_ALIAS) -> Iterator[None]:
+def all_tenants() -> Iterator[None]:
     """Mean every tenant's rows: for commands that run as the owner, never for a request.
 
-    Args:
-        using: The alias whose role bypasses row-level security; managers query it within the block.
+    Managers query the owner's alias within the block, whose role bypasses row-level security.
 
     Raises:
         UnscopedQueryError: The alias is not configured in this process.
     """
-    if using not in connections:
+    if OWNER_ALIAS not in connections:
         raise UnscopedQueryError(
-            f"All tenants' rows are only visible to the database alias {using!r}, which is not configured here: "
-            "set DATABASE_URL to the owner's URL for this command."
+            "Only the owner of the database sees all tenants' rows, and this process has no connection as the owner: "
+            "set DATABASE_URL for this command."
         )
     previous = _current.get()
-    _current.set(Scope(every_tenant=True, using=using))
+    _current.set(Scope(every_tenant=True, using=OWNER_ALIAS))
     try:
         yield
     finally:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.core.management import call_command
 from django.test import Client
 
 from saas.factories import (
@@ -282,6 +283,11 @@ def test_only_json_is_read_and_written(owner: Api):
     assert response.status_code == HTTPStatus.UNSUPPORTED_MEDIA_TYPE
     page = owner.client.get("/api/v1/ours/customers/", headers={"Accept": "text/html"})
     assert page.status_code == HTTPStatus.NOT_ACCEPTABLE
+
+
+def test_the_apis_document_leaves_nothing_out(capsys: pytest.CaptureFixture[str]):
+    call_command("spectacular", validate=True, fail_on_warn=True)
+    assert "cookieAuth" in capsys.readouterr().out
 
 
 def test_the_api_describes_itself_to_those_signed_in(client: Client):

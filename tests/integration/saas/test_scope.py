@@ -247,8 +247,9 @@ def test_all_tenants_is_for_the_owner():
     assert current_scope() == Scope()
 
 
-def test_all_tenants_needs_the_owner_to_be_configured():
-    with pytest.raises(UnscopedQueryError, match="set DATABASE_URL"), all_tenants(using="absent"):
+def test_all_tenants_needs_the_owner_to_be_configured(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("saas.tenancy.scope.OWNER_ALIAS", "absent")
+    with pytest.raises(UnscopedQueryError, match="set DATABASE_URL"), all_tenants():
         pass
 
 
