@@ -21,7 +21,6 @@ USED_WITHOUT_IMPORT = {
     "faker": "named by factory-boy's declarations",
     "boto3": "makes the S3 client that the aws object store takes; the tests do, until the aws backend is wired",
     "whitenoise": "named in the settings",
-    "django-unfold": "named in the settings",
     "django-celery-beat": "named in the settings",
 }
 
