@@ -22,13 +22,6 @@ COMMITTED_AT = "2026-07-01 12:00:00+00"
 _LOGICAL = {"TEXT": "text", "DECIMAL(12,2)": "decimal(12,2)"}
 
 
-def lake_at(folder: Path, *, catalog_url: str) -> LakeConfig:
-    """Return a lake in ``folder`` with its catalog in a scratch database."""
-    return LakeConfig(
-        lake_uri=str(folder / "lake"), catalog_url=catalog_url, memory_limit_bytes=512 * 1024**2, threads=2
-    )
-
-
 def write_silver(lake: LakeConfig, given: Given, *, committed_at: str = COMMITTED_AT) -> None:
     """Replace the rows of the silver tables that ``given`` names; create those missing, all of them empty."""
     with open_catalog(lake) as catalog:

@@ -19,8 +19,9 @@ from etl.gold.materialise import AS_OF, INPUTS, GoldIncompleteError, ModelResult
 from etl.gold.model import FrontMatterError, UnknownReferenceError
 from etl.jobs.progress import Progress
 from etl.ports.catalog import TableMissingError
+from tests.lakes import lake_in
 from tests.servers import Database
-from tests.silver_lake import lake_at, write_silver
+from tests.silver_lake import write_silver
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 SHOPS = {
@@ -64,7 +65,7 @@ OTHER = (
 
 @pytest.fixture
 def lake(scratch_database: Callable[[], Database], tmp_path: Path) -> LakeConfig:
-    return lake_at(tmp_path, catalog_url=scratch_database().catalog_url)
+    return lake_in(tmp_path, scratch_database().catalog_url)
 
 
 @pytest.fixture
