@@ -5,14 +5,16 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from django.conf import settings
 
 from etl.contracts.table import TableId
-from etl.quality.reconcile import TableComparison, compare_live
 from lakehouse_admin.cli.verb import FAILURE, SUCCESS, Output
 from lakehouse_admin.wiring import lake_config, source_url
+
+if TYPE_CHECKING:
+    from etl.quality.reconcile import TableComparison
 
 _HASH_PREFIX = 12
 
@@ -31,6 +33,8 @@ def handle(options: Mapping[str, object], output: Output) -> int:
         SourceNotReadyError: A named table is not at the source.
         CatalogUnavailableError: The catalog did not answer.
     """
+    from etl.quality.reconcile import compare_live  # noqa: PLC0415 - the other verbs need no engine, and start quicker
+
     names = cast("Sequence[str] | None", options["table"]) or settings.LAKEHOUSE.source_tables
     compared = compare_live(source_url(), lake_config(), [TableId.parse(name) for name in names])
     equal = all(each.equal for each in compared)

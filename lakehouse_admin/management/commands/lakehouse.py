@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -28,6 +29,7 @@ class Command(BaseCommand):
     """Hands over to the verb; turns its errors into one sentence and its answer into an exit code."""
 
     help = "Run the pipeline, and see how it is doing."
+    requires_system_checks = ()  # They import every page of the site; these verbs answer at once.
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the verbs."""
@@ -41,6 +43,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature
         """Run the verb and exit with its code."""
         self.stderr.style_func = None  # Progress is no error: not red.
+        logging.getLogger("lakeside").setLevel(logging.WARNING)  # The verbs tell the same events to a person.
         output = Output(out=self.stdout, progress=self.stderr, as_json=options["json"])
         try:
             code = VERBS[options["verb"]].handle(options, output)
