@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,7 +16,7 @@ from pytest_django import DjangoDbBlocker
 
 from config.embedded.ports import free_port
 from tests.servers import SERVERS, Database, Servers
-from tests.stack import Stack, running
+from tests.stack import Stack, new_home, running
 
 _DEMO_SECONDS = 180.0
 
@@ -55,21 +53,16 @@ def source_url(scratch_database: Callable[[], Database]) -> str:
 @pytest.fixture
 def home() -> Iterator[Path]:
     """A LAKEHOUSE_HOME that every account may enter, removed afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="lakeside-home-"))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+    with new_home() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     """A real `manage.py demo --scale small`: seeded, published, with users, answering on its own port."""
-    folder = Path(tempfile.mkdtemp(prefix="lakeside-stack-"))
-    folder.chmod(0o755)
-    with running(folder, "demo", "--scale", "small", "--port", str(free_port())) as demo:
+    with new_home() as folder, running(folder, "demo", "--scale", "small", "--port", str(free_port())) as demo:
         demo.wait_until_ready(timeout_seconds=_DEMO_SECONDS)
         yield demo
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _empty_as_owner_after_transactional_tests(owner_url: str) -> None:

@@ -93,13 +93,17 @@ class Stack:
             check=False,
         )
 
-    def wait_until_ready(self, *, timeout_seconds: float = 60.0) -> None:
+    def wait_until_ready(self, *, timeout_seconds: float = 120.0) -> None:
         """Wait for everything to answer; fail with its output if the process ends or time runs out."""
         deadline = time.monotonic() + timeout_seconds
-        while (record := self.folder.record()) is None or record.state is not StackState.READY:
+        while not self._says_that_it_is_ready():
             assert self.process.poll() is None, self.output
             assert time.monotonic() < deadline, self.output
             time.sleep(_POLL_SECONDS)
+
+    def _says_that_it_is_ready(self) -> bool:
+        record = self.folder.record()
+        return record is not None and record.supervisor.pid == self.process.pid and record.state is StackState.READY
 
     def health(self) -> tuple[int, str]:
         """Return the status and body of `/healthz`."""
@@ -136,3 +140,11 @@ def running(home: Path, *arguments: str, values: Mapping[str, str] | None = None
         finally:
             stack.process.kill()
             stack.output_file.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_home() -> Iterator[Path]:
+    """Make a LAKEHOUSE_HOME that PostgreSQL's account may enter (pytest's own folders are closed to it)."""
+    with tempfile.TemporaryDirectory(prefix="lakeside-home-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)

@@ -133,7 +133,11 @@ class Postgres:
         return (self.home / "postgres").resolve() / "data"
 
     def _place(self) -> tuple[Path, Account | None]:
-        """Return the server's folder and account, creating the folder where the account can enter it."""
+        """Return the server's folder and account, creating the folder where the account can enter it.
+
+        Raises:
+            StackError: The account can no longer enter it.
+        """
         folder = self.home / "postgres"
         account = account_for(folder)
         self.home.mkdir(parents=True, exist_ok=True)
@@ -144,7 +148,13 @@ class Postgres:
                 folder.symlink_to(tempfile.mkdtemp(dir=open_folder(), prefix="postgres-"))
             if account is not None:
                 account.own(folder)
-        return folder.resolve(), account
+        folder = folder.resolve()
+        if account is not None and not account.can_enter(folder.parent):
+            raise StackError(
+                f"PostgreSQL runs as {account.name}, who may not pass the folders down to {folder}: "
+                "open them again (chmod a+x), or set LAKEHOUSE_HOME to a new folder."
+            )
+        return folder, account
 
     def _create(self, data: Path, programs: Path, account: Account | None) -> None:
         """Run initdb beside the final place and move the result there, so that it is whole or absent."""

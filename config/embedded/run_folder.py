@@ -45,7 +45,7 @@ class Child:
         """Return the process, or `None` if it is gone, even if its pid names another one by now."""
         try:
             process = psutil.Process(self.pid)
-            same = abs(process.create_time() - self.created_at) < 1
+            same = abs(process.create_time() - self.created_at) < 1 and process.status() != psutil.STATUS_ZOMBIE
         except psutil.NoSuchProcess:
             return None
         return process if same else None
@@ -96,8 +96,14 @@ class RunFolder:
             try:
                 yield
             finally:
-                self.environment_file.unlink(missing_ok=True)
-                self._record_file.unlink(missing_ok=True)
+                self.forget()
+
+    def forget(self) -> StackRecord | None:
+        """Remove what tells others about the stack; return what it said, if a killed supervisor left it behind."""
+        record = self.record()
+        self.environment_file.unlink(missing_ok=True)
+        self._record_file.unlink(missing_ok=True)
+        return record
 
     def is_claimed(self) -> bool:
         """Tell whether a supervisor runs now."""

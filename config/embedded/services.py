@@ -90,6 +90,8 @@ def worker(home: Path, values: Mapping[str, str]) -> PythonProcess:
         environment=_environment(home, values, hidden=_OWNER_ONLY),
         # Gently: finish the short tasks at hand. SIGQUIT gives them back to the broker.
         stop_ladder=((signal.SIGTERM, 15.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0)),
+        # A gentler signal would have it wait for a broker that ends at the same moment; its pool notices and ends.
+        death_signal=signal.SIGKILL,
     )
 
 

@@ -34,7 +34,7 @@ def start(scenario: Scenario, *, port: int | None) -> None:
 def _tell_running(folder: RunFolder, wanted_port: int | None) -> None:
     """Say that a stack runs already, and where; exit with 1 if another port was asked for."""
     record = folder.record()
-    if record is None or record.state is not StackState.READY:
+    if record is None or record.state is not StackState.READY or record.supervisor.process() is None:
         sys.exit("Lakeside is being started or stopped by another process: wait a moment and try again.")
     if wanted_port not in {None, record.port}:
         sys.exit(

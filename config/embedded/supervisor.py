@@ -102,8 +102,11 @@ class Supervisor:
         """
         with self._run_folder.claim(), self._noting_signals():
             adopt_orphans()
+            left_behind = self._run_folder.forget()
+            self._enter(StackState.STARTING)
             try:
                 with contextlib.closing(web_port.reserve(self._wanted_port)) as web_socket:
+                    self._clear_leftovers(left_behind)
                     self._start(scenario, web_socket)
                     self._watch()
             except StopRequested:
@@ -138,7 +141,6 @@ class Supervisor:
         self.port = web_socket.getsockname()[1]
         if self._wanted_port is None and self.port != web_port.DEFAULT_PORT:
             self.report.say(f"Port {web_port.DEFAULT_PORT} is in use: taking {self.port}.")
-        self._clear_leftovers()
         self._rotate_logs()
         self._start_servers()
         with self.report.step("Roles and migrations"):
@@ -201,12 +203,12 @@ class Supervisor:
             self.report.say(log_tail(service.log))
             service.stop()
         elif time.monotonic() >= restarts.due_at:
-            restarts.begin()
             try:
                 service.start()
             except StackError as error:
-                self.report.say(str(error))
+                self.report.say(f"{error}\nTrying again in {restarts.plan():.0f} s.")
             else:
+                restarts.begin()
                 self.report.say(f"{service.name} is running again.")
             self._write_record()
 
@@ -231,9 +233,9 @@ class Supervisor:
                 raise StackError(f"{self.url}healthz did not answer; {log} ends with:\n{log_tail(log)}")
             self._pause()
 
-    def _clear_leftovers(self) -> None:
-        """End what a supervisor that was killed may have left behind."""
-        leftovers = find_leftovers(self.home, self._run_folder.record())
+    def _clear_leftovers(self, left_behind: StackRecord | None) -> None:
+        """End what a supervisor that was killed may have left running."""
+        leftovers = find_leftovers(self.home, left_behind)
         server = Postgres(home=self.home)
         end_processes(process for process in leftovers if not server.is_served_by(process))
         if server.end_leftover() or leftovers:
@@ -328,7 +330,7 @@ class _Restarts:
 
 def _reason(code: int | None) -> str:
     if code is None:
-        return "it did not start"
+        return "it never started"
     return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
 

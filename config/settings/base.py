@@ -107,6 +107,5 @@ USE_TZ = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
 # Plotly's browser bundle, served by ourselves as plotly/plotly.min.js.
 STATICFILES_DIRS = [("plotly", Path(plotly.__file__).parent / "package_data")]

@@ -9,4 +9,3 @@ SECRET_KEY = ENV.secret_key or generated_secret_key(LAKEHOUSE.home)
 ALLOWED_HOSTS = ALLOWED_HOSTS or ["localhost", "127.0.0.1", "[::1]"]
 # Static files come straight from the applications, without collectstatic.
 WHITENOISE_USE_FINDERS = True
-STATIC_ROOT = None
