@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Any
@@ -391,17 +393,41 @@ def test_tables_in_use_are_not_waited_for_in_vain(database: Database, monkeypatc
 # --- the command
 
 
-def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def start(*arguments: str, **environment: str) -> subprocess.Popen[str]:
     values = {"LAKEHOUSE_SUPERVISED": "true", "LAKEHOUSE_HOME": str(env.load().lakehouse.home), **environment}
-    return subprocess.run(
+    return subprocess.Popen(
         [sys.executable, "manage.py", "seed_data", *arguments],
         cwd=env.PROJECT,
         env=env.child_environment(values),
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=60,
-        check=False,
     )
+
+
+def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    process = start(*arguments, **environment)
+    stdout, stderr = process.communicate(timeout=60)
+    return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+
+
+def wait_until_copying(database: Database) -> None:
+    deadline = time.monotonic() + 30
+    with psycopg.connect(database.owner_url, autocommit=True) as connection:
+        while connection.execute("SELECT FROM pg_stat_progress_copy WHERE datname = current_database()").rowcount == 0:
+            assert time.monotonic() < deadline, "nothing was copied"
+            time.sleep(0.02)
+
+
+def test_ctrl_c_changes_nothing(database: Database):
+    seeded(database)
+    before = contents(database.owner_url)
+    process = start("--scale", "medium", "--reset", DATABASE_URL=database.owner_url)
+    wait_until_copying(database)
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=30)
+    assert (process.returncode, stdout, stderr) == (130, "", "CommandError: Interrupted: nothing was changed.\n")
+    assert contents(database.owner_url) == before
 
 
 def test_the_command_prints_one_document_and_nothing_else(database: Database):
