@@ -22,6 +22,7 @@ from etl.ports.replicator import SourceNotReadyError, SourceUnavailableError, Un
 UNRECORDED_VERSION = 0
 """Version of a contract just read: `etl.contracts.store` gives it its number."""
 
+
 class ConnectOptions(TypedDict):
     """Connection parameters of libpq."""
 
@@ -168,11 +169,15 @@ def open_source(url: str) -> psycopg.Connection:
     """Open an autocommit session on the source in which every value has one text form.
 
     Raises:
+        SourceNotReadyError: The URL is not one.
         SourceUnavailableError: The source did not answer or refused the login.
     """
     try:
         connection = psycopg.connect(url, autocommit=True, prepare_threshold=None, **CONNECT)
         connection.execute(_SESSION)
+    except psycopg.ProgrammingError:
+        # The driver's own words would repeat the URL, password and all.
+        raise SourceNotReadyError("LAKEHOUSE_SOURCE_URL is not a connection URL of PostgreSQL: correct it.") from None
     except psycopg.OperationalError as error:
         raise SourceUnavailableError(f"The source database cannot be reached: {first_line(error)}.") from error
     return connection

@@ -6,12 +6,13 @@ import importlib
 import json
 import os
 import pkgutil
+import re
 import sys
 import traceback
 import typing
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import etl.jobs
 from etl.errors import LakehouseError
@@ -20,6 +21,7 @@ from etl.jobs.progress import Progress
 from etl.ports.job_runner import JobRefusedError
 
 SUCCEEDED, FAILED, UNUSABLE = 0, 1, 2
+_PASSWORD = re.compile(r"://[^:@/]*:([^@]+)@")  # Also within a URL too broken to parse.
 _MACHINERY = {"__main__", "document", "progress"}
 
 
@@ -84,8 +86,9 @@ class _Hider:
         """Collect what must not be seen, longest first."""
         hidden = set()
         for secret in secrets:
-            password = urlsplit(secret).password or ""
-            hidden |= {secret, password, unquote(password)}
+            hidden.add(secret)
+            for password in _PASSWORD.findall(secret):
+                hidden |= {password, unquote(password)}
         self._hidden = sorted(hidden - {""}, key=len, reverse=True)
 
     def __call__(self, text: str) -> str:

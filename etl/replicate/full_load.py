@@ -91,6 +91,7 @@ def full_load(
         sessions: How many tables are read at the same time, at most.
 
     Raises:
+        ValueError: No table is given.
         SourceNotReadyError: The source lacks something; the message says the SQL.
         UnsupportedColumnError: A column cannot be carried.
         SourceUnavailableError: The source did not answer, or not in time.
@@ -100,6 +101,8 @@ def full_load(
         StoreFullError: No room.
         StoreUnavailableError: The store did not answer.
     """
+    if not tables:
+        raise ValueError("a full load needs at least one table")
     with closing(open_source(source_url)) as control, _alone(control, store):
         done = find_load(store, request_id)
         if done is not None:
@@ -217,9 +220,14 @@ def _alone(control: psycopg.Connection, store: ObjectStore) -> Iterator[None]:
 
     Raises:
         LoadRunningError: Another one is writing.
+        SourceUnavailableError: The source did not answer.
     """
-    row = control.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [store.uri("full-load")]).fetchone()
-    if row != (True,):
+    try:
+        lock = "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))"
+        is_ours = control.execute(lock, [store.uri("full-load")]).fetchone()
+    except psycopg.Error as error:
+        raise SourceUnavailableError(f"The source stopped answering: {first_line(error)}.") from error
+    if is_ours != (True,):
         raise LoadRunningError
     yield
 

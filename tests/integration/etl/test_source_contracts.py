@@ -221,6 +221,12 @@ def test_a_source_that_does_not_answer_is_unavailable_and_keeps_the_password_to_
     assert "hunter2" not in str(refusal.value)
 
 
+def test_what_is_no_url_is_said_without_repeating_it():
+    with pytest.raises(SourceNotReadyError, match="LAKEHOUSE_SOURCE_URL") as refusal:
+        open_source("postgresql://someone:hunter2@[broken/nowhere")
+    assert "hunter2" not in str(refusal.value)
+
+
 def test_a_wrong_password_is_said(source: Source, role: str):
     with pytest.raises(SourceUnavailableError, match="password authentication failed") as refusal:
         open_source(source.url_of(role, "hunter2"))
