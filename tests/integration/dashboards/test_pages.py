@@ -19,7 +19,7 @@ from django.urls import get_resolver
 from dashboards.charts.registry import CHARTS
 from dashboards.formats import Money
 from dashboards.urls import urlpatterns
-from tests.integration.dashboards.conftest import NOW, Published, World
+from tests.integration.dashboards.world import NOW, Published, World
 
 BERLIN_NOW = NOW.astimezone(ZoneInfo("Europe/Berlin"))
 
