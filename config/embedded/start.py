@@ -21,10 +21,8 @@ def add_port_argument(parser: argparse.ArgumentParser) -> None:
 def start(scenario: Scenario, *, port: int | None) -> None:
     """Run the stack until it is asked to stop; exit with 1 and a sentence if it cannot be started."""
     home = env.load().lakehouse.home
-    report = Report()
-    report.say("Lakeside is starting; Ctrl+C stops everything it starts.")
     try:
-        Supervisor(home=home, values=env.configured(), port=port, report=report).run(scenario)
+        Supervisor(home=home, values=env.configured(), port=port, report=Report()).run(scenario)
     except AlreadyRunningError:
         _tell_running(RunFolder(home), port)
     except StackError as error:

@@ -101,6 +101,7 @@ class Supervisor:
             AlreadyRunningError: Another supervisor runs in this home.
         """
         with self._run_folder.claim(), self._noting_signals():
+            self.report.say("Lakeside is starting; Ctrl+C stops everything it starts.")
             adopt_orphans()
             left_behind = self._run_folder.forget()
             self._enter(StackState.STARTING)
