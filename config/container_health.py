@@ -17,9 +17,9 @@ from config import env
 
 WEB_PORT = 8000
 _PATIENCE_SECONDS = 5
-# Beat sends a tick every three seconds and records the latest one every three minutes.
+# Beat sends a tick every three seconds and records every tenth: CELERY_BEAT_SYNC_EVERY.
 _BEAT_IS_LATE_SQL = """
-    SELECT coalesce(max(last_run_at) < now() - interval '5 minutes', true)
+    SELECT coalesce(max(last_run_at) < now() - interval '2 minutes', true)
     FROM django_celery_beat_periodictask WHERE name = 'tick'
 """
 
@@ -50,7 +50,7 @@ def beat() -> str | None:
     """Look when beat last sent the control plane's tick; return what is wrong, if anything."""
     with psycopg.connect(env.load().app_database_url or "", connect_timeout=_PATIENCE_SECONDS) as connection:
         late = connection.execute(_BEAT_IS_LATE_SQL).fetchone()
-    return "Beat has not recorded a tick for five minutes." if late == (True,) else None
+    return "Beat has not recorded a tick for two minutes." if late == (True,) else None
 
 
 CHECKS: Mapping[str, Callable[[], str | None]] = {"web": web, "worker": worker, "beat": beat}

