@@ -478,13 +478,13 @@ def test_nothing_outside_the_lake_can_be_read(lake: LakeConfig, tmp_path: Path) 
 
 
 def test_more_rows_than_memory(tmp_path: Path, source: Source) -> None:
-    lake = lake_in(tmp_path, source.url, memory_limit_bytes=128 * 1024 * 1024)
+    lake = lake_in(tmp_path, source.url, memory_limit_bytes=160 * 1024 * 1024)
     source.execute("CREATE TABLE events (tenant_id bigint, id bigint, data text, PRIMARY KEY (tenant_id, id))")
     source.execute(
-        "INSERT INTO events SELECT i % 5, i, repeat(md5(i::text), 20) FROM generate_series(1, 200000) AS i"
-    )  # 128 MB of text
+        "INSERT INTO events SELECT i % 5, i, repeat(md5(i::text), 20) FROM generate_series(1, 300000) AS i"
+    )  # 192 MB of text
     load_id = loaded(source, lake, "events")
-    assert apply(lake, load_id).tables[0].rows == 200_000
+    assert apply(lake, load_id).tables[0].rows == 300_000
     assert compare(lake, load_id).equal
 
 
