@@ -19,7 +19,7 @@ _STAFF_EMAIL = "staff@lakeside.example"
 
 
 class Command(BaseCommand):
-    """`manage.py demo_users`: users that exist in the file and the database keep their passwords."""
+    """`manage.py demo_users`: users who are in the file and the database are left alone."""
 
     help = "Make one staff user and one owner per tenant, with random passwords written to a private file."
 
@@ -28,7 +28,7 @@ class Command(BaseCommand):
         parser.add_argument("--file", type=Path, required=True, help="where e-mail addresses and passwords are kept")
 
     def handle(self, *_arguments: Any, file: Path, **_options: Any) -> None:
-        """Make the users that are missing, or whose password the file does not hold."""
+        """Make the users who are missing in the database or the file."""
         known = {user.email: user for user in read_users(file)} if file.exists() else {}
         with all_tenants():
             users = [_staff(known.get(_STAFF_EMAIL))]
@@ -53,10 +53,10 @@ def _owner(tenant: Tenant, known: DemoUser | None) -> DemoUser:
 
 
 def _user(email: str, path: str, known: DemoUser | None, **fields: Any) -> tuple[User, DemoUser]:
-    """Return the stored user and their line; a new password unless the known one still holds."""
+    """Return the stored user and their line; with a new password unless both are there."""
     users = User.objects.db_manager("owner")
     user = users.filter(email=email).first()
-    if user is not None and known is not None and user.check_password(known.password):
+    if user is not None and known is not None:
         return user, known
     password = secrets.token_urlsafe(12)
     if user is None:
