@@ -284,6 +284,43 @@ def test_a_source_that_ends_the_session_on_the_way_is_unavailable_and_nothing_is
     assert visible_loads(store) == []
 
 
+def test_a_load_whose_lock_was_lost_does_not_commit(source: Source, tmp_path: Path, store: DirectoryStore):
+    make_noise(source)
+    with job(source, tmp_path, "noise", "small", request_id="r") as running:
+        with stopped_while_writing(running, tmp_path / "lake" / "bronze"):
+            ended = source.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory'")
+        assert ended == [(True,)]
+        assert running.process.wait(DEADLINE_SECONDS) == 1
+    assert running.result["error_class"] == "etl.ports.replicator.SourceUnavailableError"
+    assert visible_loads(store) == []
+
+
+def test_tables_keep_their_shape_until_the_load_ends_and_can_be_written_meanwhile(source: Source, store: ObjectStore):
+    make_noise(source)
+    refused = []
+
+    def change_what_is_not_read_yet(table: TableId, _rows: int) -> None:
+        if table.name == "noise" and not refused:
+            source.execute("INSERT INTO small VALUES (11)")
+            for change in ("ALTER TABLE small ADD COLUMN late text", "TRUNCATE small"):
+                with pytest.raises(psycopg.errors.LockNotAvailable):
+                    source.execute(f"SET lock_timeout = '100ms'; {change}")
+                refused.append(change)
+
+    tables = [TableId.parse("small"), TableId.parse("noise")]
+    made = full_load(
+        source_url=source.url,
+        store=store,
+        tables=tables,
+        request_id="r",
+        on_rows=change_what_is_not_read_yet,
+        sessions=1,
+    )
+    assert len(refused) == 2
+    assert len(read(store, made.manifest, TableId.parse("small"))) == 10
+    source.execute("RESET lock_timeout; ALTER TABLE small ADD COLUMN late text")
+
+
 def test_a_repeated_request_gets_the_load_it_has_even_if_the_source_moved_on(source: Source, store: ObjectStore):
     source.execute("CREATE TABLE subject (id bigint PRIMARY KEY); INSERT INTO subject VALUES (1)")
     first = load(source, store, "subject", request_id="monday")

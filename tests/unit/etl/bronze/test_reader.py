@@ -1,3 +1,5 @@
+import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -104,6 +106,17 @@ def test_text_beyond_the_bound_is_refused_even_if_the_manifest_vouches_for_it():
     verify(store, [file])
     with pytest.raises(BronzeDamagedError, match="decompresses to more"):
         verify(store, [file], max_text_bytes=9_000_000)
+
+
+@pytest.mark.parametrize(
+    "body", [WHOLE * 2, WHOLE + b"\0" * 512, WHOLE[:-8], b""], ids=["twice", "padded", "cut", "none"]
+)
+def test_anything_but_one_gzip_stream_is_refused_even_if_the_manifest_vouches_for_it(body: bytes):
+    store = FakeStore()
+    store.objects[FILE.key] = body
+    vouched = replace(FILE, size_bytes=len(body), sha256=hashlib.sha256(body).hexdigest())
+    with pytest.raises(BronzeDamagedError, match="not one whole gzip stream"):
+        verify(store, [vouched])
 
 
 def test_rows_that_an_engine_lost_or_doubled_are_noticed(tmp_path: Path):
