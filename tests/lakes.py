@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pyiceberg.table import Table
@@ -11,11 +11,15 @@ from pyiceberg.table import Table
 from etl.bronze.directory import DirectoryStore
 from etl.bronze.layout import fields
 from etl.bronze.manifest import LoadManifest
+from etl.contracts.publication import TablePin
 from etl.contracts.store import record_contract
 from etl.contracts.table import TableContract
 from etl.engine.catalog import open_catalog
 from etl.engine.lake import LakeConfig
-from etl.engine.tables import load_table
+from etl.engine.session import duckdb_session
+from etl.engine.tables import data_files, ensure_table, load_table, summary
+from etl.engine.types import iceberg_schema
+from etl.engine.write import table_write
 from etl.jobs import bronze_to_silver, full_load, reconcile
 from etl.jobs.bronze_to_silver import BronzeToSilver, SilverResult
 from etl.jobs.full_load import FullLoadArguments, FullLoadResult
@@ -76,6 +80,24 @@ def apply(lake: LakeConfig, load_id: str) -> SilverResult:
 def compare(lake: LakeConfig, load_id: str) -> ReconcileResult:
     """Compare a load in silver with what the source held."""
     return reconcile.run(Reconcile(lake=lake, load_id=load_id), Progress())
+
+
+def write_table(lake: LakeConfig, name: str, columns: Mapping[str, str], select: str) -> TablePin:
+    """Replace a table's rows by those of a SELECT, as a job would; pin what came of it."""
+    schema = iceberg_schema(columns.items())
+    partition = "tenant_id" if "tenant_id" in columns else None
+    with open_catalog(lake) as catalog, duckdb_session(lake) as connection:
+        table = ensure_table(catalog, name, schema, partition_by=partition)
+        with table_write(table, connection) as write:
+            write.commit(add=write.parquet(select), delete=data_files(table), properties={})
+        snapshot = table.current_snapshot()
+        assert snapshot is not None
+        return TablePin(
+            table=name,
+            metadata_location=table.metadata_location,
+            snapshot_id=snapshot.snapshot_id,
+            rows=int(summary(table)["total-records"]),
+        )
 
 
 def silver(lake: LakeConfig, table: str) -> Table:

@@ -102,7 +102,10 @@ def data_files(
 
     Raises:
         DeleteFilesError: The snapshot has row-level deletes, which reading the files would miss.
+        ValueError: The table has no such snapshot; pyiceberg's scan would find no files, and say nothing.
     """
+    if snapshot_id is not None and table.snapshot_by_id(snapshot_id) is None:
+        raise ValueError(f"table {'.'.join(table.name())} has no snapshot {snapshot_id}")
     column = partition_column(table)
     wanted: BooleanExpression = AlwaysTrue()
     if partition is not None:
@@ -147,5 +150,6 @@ def snapshot_relation(table: Table, *, snapshot_id: int | None = None) -> str:
 
     Raises:
         DeleteFilesError: The snapshot has row-level deletes.
+        ValueError: The table has no such snapshot.
     """
     return relation(table, data_files(table, snapshot_id=snapshot_id))

@@ -263,7 +263,8 @@ def _duckdb_errors() -> Iterator[None]:
         raise QueryUnavailableError("The query took too long; narrow it, then ask again.") from error
     except duckdb.OutOfMemoryException as error:
         raise QueryRefusedError("The query needs more memory than one question may use.") from error
-    except duckdb.IOException as error:
+    except (duckdb.IOException, duckdb.PermissionException) as error:
+        # To DuckDB a path that was allowed, and is gone, is one that was never allowed.
         raise SnapshotGoneError from error
     except duckdb.Error as error:
         first_line = str(error).partition("\n")[0]
