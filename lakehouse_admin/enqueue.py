@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from functools import partial
 
-import structlog
 from celery import current_app
 from django.db import transaction
+from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-ADVANCE_RUN = "lakehouse_admin.advance_run"
-QUEUE = "control"
+from lakehouse_admin.models import PipelineRun
+from lakehouse_admin.record_event import record_event
+from lakehouse_admin.states import EventLevel
 
-_log = structlog.get_logger("lakeside.runs")
+ADVANCE_RUN = "lakehouse_admin.advance_run"
 
 
 def enqueue_advance(*, run_id: int, token: int, delay_seconds: float = 0) -> None:
@@ -24,25 +25,20 @@ def enqueue_advance(*, run_id: int, token: int, delay_seconds: float = 0) -> Non
     transaction.on_commit(partial(_send, run_id=run_id, token=token, delay_seconds=delay_seconds))
 
 
-def broker_answers() -> bool:
-    """Tell whether a message could be sent now."""
-    try:
-        with current_app.connection_for_write() as connection:
-            connection.ensure_connection(max_retries=0, timeout=1)
-    except OperationalError:
-        return False
-    return True
-
-
 def _send(*, run_id: int, token: int, delay_seconds: float) -> None:
     try:
         current_app.send_task(
             ADVANCE_RUN,
             kwargs={"run_id": run_id, "token": token},
-            queue=QUEUE,
             countdown=delay_seconds or None,
             retry=False,
             ignore_result=True,
         )
-    except OperationalError as error:
-        _log.warning("advance_not_enqueued", run_id=run_id, reason=str(error))
+    except OperationalError:
+        record_event(
+            PipelineRun.objects.get(pk=run_id),
+            "broker_unavailable",
+            "Valkey does not answer: the run is kept, and goes on when it is back.",
+            at=timezone.now(),
+            level=EventLevel.WARNING,
+        )

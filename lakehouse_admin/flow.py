@@ -44,7 +44,7 @@ STAGES: Mapping[Stage, Work] = {
 
 _POLL_PATIENCE = timedelta(minutes=10)
 """How long a job may be unreachable before its attempt counts as failed."""
-_STEPS_A_CALL = 2 * len(STAGES)
+_STEPS_A_CALL = 2 * len(STAGES) + 1
 """Enough for stages that end at once; a bound, so that one call stays short."""
 
 

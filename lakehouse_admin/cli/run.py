@@ -13,7 +13,6 @@ from django.utils import timezone
 from etl.errors import OperatorError
 from lakehouse_admin.actions.trigger_run import trigger_run
 from lakehouse_admin.cli.verb import FAILURE, SUCCESS, Output
-from lakehouse_admin.enqueue import broker_answers
 from lakehouse_admin.models import Pipeline, PipelineRun
 from lakehouse_admin.states import MOVING_RUN_STATES, RunState, Trigger
 from lakehouse_admin.status.documents import run_document
@@ -42,10 +41,10 @@ def handle(options: Mapping[str, object], output: Output) -> int:
         NobodyWorksError: No worker took the run within a minute.
     """
     run = trigger_run(pipeline=Pipeline.objects.default(), trigger=Trigger.COMMAND, now=timezone.now())
-    if not broker_answers():
-        output.tell("Valkey does not answer: the run is kept, and starts when it is back.")
     if options["wait"]:
         _follow(run, output)
+    else:
+        _tell_events(run, output, after=0)
     if output.as_json:
         output.document(run_document(run))
     else:
@@ -63,9 +62,7 @@ def _follow(run: PipelineRun, output: Output) -> None:
     hinted = False
     while True:
         run.refresh_from_db()
-        for event in run.events.filter(pk__gt=told):
-            output.tell(f"{event.at:%H:%M:%S}  {event.message}")
-            told = event.pk
+        told = _tell_events(run, output, after=told)
         if run.state not in MOVING_RUN_STATES:
             return
         unclaimed_for = timezone.now() - run.requested_at if run.state == RunState.QUEUED else timedelta()
@@ -75,6 +72,14 @@ def _follow(run: PipelineRun, output: Output) -> None:
             output.tell("No worker has taken the run yet; is the stack up? `manage.py up` starts it.")
             hinted = True
         time.sleep(_POLL_SECONDS)
+
+
+def _tell_events(run: PipelineRun, output: Output, *, after: int) -> int:
+    """Tell the run's events since the one numbered ``after``; return the last one's number."""
+    for event in run.events.filter(pk__gt=after):
+        output.tell(f"{event.at:%H:%M:%S}  {event.message}")
+        after = event.pk
+    return after
 
 
 def _answer(run: PipelineRun) -> list[str]:

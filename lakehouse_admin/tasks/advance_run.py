@@ -5,12 +5,12 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from lakehouse_admin.enqueue import ADVANCE_RUN, QUEUE, enqueue_advance
+from lakehouse_admin.enqueue import ADVANCE_RUN, enqueue_advance
 from lakehouse_admin.flow import advance
 from lakehouse_admin.wiring import lakehouse
 
 
-@shared_task(name=ADVANCE_RUN, queue=QUEUE, acks_late=True, ignore_result=True)
+@shared_task(name=ADVANCE_RUN, acks_late=True, ignore_result=True)
 def advance_run(*, run_id: int, token: int | None = None, **_newer: object) -> None:
     """Take the run's due steps, then send the message for the next ones."""
     following = advance(run_id, lakehouse=lakehouse(), now=timezone.now(), token=token)

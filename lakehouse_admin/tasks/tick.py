@@ -6,12 +6,9 @@ from celery import shared_task
 from django.utils import timezone
 
 from lakehouse_admin.actions.keep_going import resume_overdue_runs, start_due_runs
-from lakehouse_admin.enqueue import QUEUE
-
-TICK_SECONDS = 3.0
 
 
-@shared_task(name="lakehouse_admin.tick", queue=QUEUE, acks_late=True, ignore_result=True)
+@shared_task(name="lakehouse_admin.tick", acks_late=True, ignore_result=True)
 def tick(**_newer: object) -> None:
     """Pick up runs whose message or worker was lost; start runs that are due."""
     now = timezone.now()

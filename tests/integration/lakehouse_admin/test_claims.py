@@ -136,9 +136,7 @@ class TestALateWorker:
 
 
 class TestLostMessages:
-    def test_a_run_whose_message_was_lost_is_sent_again(
-        self, run: PipelineRun, control_plane: list[dict[str, object]]
-    ):
+    def test_a_run_whose_message_was_lost_is_sent_again(self, run: PipelineRun, control_plane: list[dict[str, object]]):
         control_plane.clear()
 
         assert resume_overdue_runs(now=NOW + timedelta(seconds=1)) == 0

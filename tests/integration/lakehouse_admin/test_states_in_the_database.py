@@ -87,7 +87,8 @@ class TestVerbs:
         with pytest.raises(TransitionRefusedError):
             retry_run(run_id=run.pk, now=NOW)
 
-    def test_a_run_that_does_not_exist_is_named(self, control_plane: list[dict[str, object]]):
+    @pytest.mark.usefixtures("control_plane")
+    def test_a_run_that_does_not_exist_is_named(self):
         with pytest.raises(RunMissingError, match="4711"):
             cancel_run(run_id=4711, now=NOW)
         with pytest.raises(RunMissingError, match="4711"):
@@ -106,13 +107,12 @@ class TestVerbs:
 
 
 class TestReadersOfPublications:
-    def test_nothing_before_the_first(self, control_plane: list[dict[str, object]]):
+    @pytest.mark.usefixtures("control_plane")
+    def test_nothing_before_the_first(self):
         assert RecordedPublications().current() is None
         assert RecordedPublications().at(1) is None
 
-    def test_the_newest_is_current_and_older_ones_stay(
-        self, pipeline: Pipeline, django_assert_num_queries: object
-    ):
+    def test_the_newest_is_current_and_older_ones_stay(self, pipeline: Pipeline, django_assert_num_queries: object):
         for number in (1, 2):
             run = PipelineRun.objects.create(
                 pipeline=pipeline, trigger=Trigger.COMMAND, requested_at=NOW, state=RunState.SUCCEEDED

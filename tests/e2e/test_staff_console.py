@@ -1,0 +1,154 @@
+"""Staff run the pipeline from the browser, through the real stack."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, Route, expect
+
+from tests.stack import Stack
+
+pytestmark = pytest.mark.e2e
+
+TABLES = ("customers", "events", "invoices", "order_items", "orders", "products", "subscriptions", "tenants")
+STAGES = ("replicate", "silver", "quality", "gold", "publish")
+_RUN_MS = 120_000
+
+
+@pytest.fixture(params=["light", "dark"])
+def scheme(request: pytest.FixtureRequest) -> str:
+    scheme: str = request.param
+    return scheme
+
+
+@pytest.fixture
+def staff(browser: Browser, stack: Stack) -> Iterator[Page]:
+    """A page signed in as staff; the browser must not have complained by the end."""
+    yield from signed_in(browser, stack, color_scheme="light")
+
+
+def signed_in(browser: Browser, stack: Stack, *, color_scheme: str) -> Iterator[Page]:
+    complaints: list[str] = []
+
+    def listen(message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            complaints.append(message.text)
+
+    context = browser.new_context(color_scheme=color_scheme, base_url=stack.url)  # type: ignore[arg-type]
+    page = context.new_page()
+    page.on("console", listen)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    user = stack.users[0]
+    page.goto("login/")
+    page.get_by_label("Email").fill(user.email)
+    page.get_by_label("Password", exact=True).fill(user.password)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/admin/")
+    yield page
+    context.close()
+    assert complaints == []
+
+
+def start_run(page: Page) -> None:
+    page.goto("admin/")
+    page.get_by_role("link", name="Run now").click()
+    expect(page.get_by_text("publishes it to all tenants")).to_be_visible()
+    page.get_by_role("button", name="Run now").click()
+    expect(page.get_by_text(re.compile(r"Run now: Run \d+ is"))).to_be_visible()
+
+
+def test_a_run_from_button_to_publication(staff: Page):
+    start_run(staff)
+
+    for stage in STAGES:
+        expect(staff.locator(f'[data-stage="{stage}"][data-state="succeeded"]')).to_be_visible(timeout=_RUN_MS)
+    expect(staff.locator(".lk-verdict")).to_have_text("Succeeded")
+    for table in TABLES:
+        row = staff.locator(f'tr[data-table="{table}"]')
+        expect(row).to_have_attribute("data-reconciliation", "equal")
+        source, bronze, silver, rejected = (row.locator("td").nth(column).inner_text() for column in range(4))
+        assert source == bronze == silver
+        assert int(source.replace(",", "")) > 0
+        assert rejected == "0"
+    staff.get_by_role("link", name=re.compile(r"Publication \d+")).click()
+    expect(staff.get_by_text("gold.daily_revenue")).to_be_visible()
+    staff.goto("admin/")
+    expect(staff.locator(".lk-verdict")).to_contain_text("Healthy")
+
+
+def test_progress_is_seen_without_reloading(staff: Page):
+    start_run(staff)
+    staff.evaluate("window.stillThisPage = true")
+
+    expect(staff.locator('[data-state="running"]')).to_have_count(1, timeout=_RUN_MS)
+    expect(staff.locator('[data-stage="replicate"][data-state="succeeded"]')).to_be_visible(timeout=_RUN_MS)
+    assert staff.evaluate("window.stillThisPage") is True
+    expect(staff.locator(".lk-verdict")).to_have_text("Succeeded", timeout=_RUN_MS)
+
+
+def test_a_run_is_cancelled(staff: Page):
+    start_run(staff)
+
+    staff.get_by_role("link", name="Cancel run").click()
+    expect(staff.get_by_text("Nothing is published")).to_be_visible()
+    staff.get_by_role("button", name="Cancel run").click()
+
+    expect(staff.locator(".lk-verdict")).to_have_text("Cancelled", timeout=_RUN_MS)
+    expect(staff.get_by_text("Stopped; readers keep the previous publication.")).to_be_visible()
+
+
+def test_a_silent_server_is_said(browser: Browser, stack: Stack):
+    """Signed in by hand: a browser complains about failed requests, which is the point here."""
+    pages = signed_in(browser, stack, color_scheme="light")
+    page = next(pages)
+    start_run(page)
+
+    def refuse(route: Route) -> None:
+        route.abort()
+
+    page.route("**/live/", refuse)
+    expect(page.get_by_text("The server does not answer")).to_be_visible()
+    page.unroute("**/live/")
+
+    expect(page.locator(".lk-verdict")).to_have_text("Succeeded", timeout=_RUN_MS)
+    expect(page.get_by_text("The server does not answer")).to_be_hidden()
+    with pytest.raises(AssertionError):
+        next(pages)
+
+
+def test_every_page_in_both_schemes(browser: Browser, stack: Stack, scheme: str):
+    pages = signed_in(browser, stack, color_scheme=scheme)
+    page = next(pages)
+
+    for link in ("Runs", "Publications", "Pipelines"):
+        page.get_by_role("link", name=link, exact=True).click()
+        expect(page.locator("#result_list")).to_be_visible()
+    page.goto("admin/lakehouse_admin/pipelinerun/1/change/")
+    expect(page.get_by_role("heading", name="Rows by table")).to_be_visible()
+    lightness = page.evaluate(
+        "getComputedStyle(document.querySelector('.lk-card')).backgroundColor.match(/[\\d.]+/)[0]"
+    )
+    assert (float(lightness) > 128) is (scheme == "light")
+
+    with pytest.raises(StopIteration):
+        next(pages)
+
+
+def test_a_tenant_user_is_kept_out(browser: Browser, stack: Stack):
+    owner = stack.users[1]
+    context = browser.new_context(base_url=stack.url)
+    page = context.new_page()
+    page.goto("login/")
+    page.get_by_label("Email").fill(owner.email)
+    page.get_by_label("Password", exact=True).fill(owner.password)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/t/**")
+
+    for address in ("admin/", "admin/lakehouse_admin/pipelinerun/", "admin/lakehouse_admin/pipelinerun/1/change/"):
+        answer = page.goto(address)
+        assert answer is not None
+        assert "/login/" in page.url or answer.status == 404
+        expect(page.get_by_text("Latest runs")).to_have_count(0)
+    context.close()

@@ -1,0 +1,248 @@
+"""`manage.py lakehouse`: answers, documents and exit codes."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+
+from etl.errors import LakehouseError
+from etl.quality.reconcile import Difference, DifferenceKind, TableComparison
+from lakehouse_admin.cli import run as run_verb
+from lakehouse_admin.flow import advance
+from lakehouse_admin.models import PipelineRun
+from lakehouse_admin.states import RunState
+from tests.fakes import FakeLakehouse, failed
+from tests.integration.lakehouse_admin.conftest import NOW
+
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("control_plane")]
+
+
+class Answer:
+    """What a command printed, and its exit code."""
+
+    def __init__(self, *arguments: str) -> None:
+        out, err = io.StringIO(), io.StringIO()
+        try:
+            call_command("lakehouse", *arguments, stdout=out, stderr=err)
+            self.code: object = 0
+        except SystemExit as end:
+            self.code = end.code
+        self.out, self.err = out.getvalue(), err.getvalue()
+
+    @property
+    def document(self) -> dict[str, object]:
+        document: dict[str, object] = json.loads(self.out)
+        return document
+
+
+@pytest.fixture
+def worker(lakehouse: FakeLakehouse) -> Iterator[None]:
+    """A worker that moves whatever run there is."""
+    with working(lambda run_id: advance(run_id, lakehouse=lakehouse.ports, now=NOW)):
+        yield
+
+
+@contextmanager
+def working(move: Callable[[int], object]) -> Iterator[None]:
+    ended = threading.Event()
+
+    def work() -> None:
+        while not ended.wait(0.01):
+            for run in PipelineRun.objects.all():
+                move(run.pk)
+        connection.close()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+class TestRun:
+    def test_without_wait_it_asks_and_returns(self):
+        answer = Answer("run")
+
+        assert answer.code == 0
+        assert "is queued" in answer.out
+        assert PipelineRun.objects.get().state == RunState.QUEUED
+
+    @pytest.mark.usefixtures("worker")
+    def test_wait_tells_the_stages_and_ends_with_the_publication(self):
+        answer = Answer("run", "--wait")
+
+        assert answer.code == 0
+        assert "Publication 1 is what readers see" in answer.out
+        for stage in ("Replicate", "Silver", "Quality", "Gold", "Publish"):
+            assert f"{stage} started." in answer.err
+
+    @pytest.mark.usefixtures("worker")
+    def test_wait_prints_one_document(self):
+        answer = Answer("run", "--wait", "--json")
+
+        assert answer.code == 0
+        document = answer.document
+        assert (document["state"], document["publication"]) == ("succeeded", 1)
+        assert isinstance(document["tables"], list)
+        assert {table["reconciliation"] for table in document["tables"]} == {"equal"}
+
+    @pytest.mark.usefixtures("worker")
+    def test_a_failed_run_exits_with_1_and_says_what_to_do(self, lakehouse: FakeLakehouse):
+        lakehouse.jobs.script["silver_to_gold"] = lambda _spec: failed(ValueError, "no such column")
+
+        answer = Answer("run", "--wait")
+
+        assert answer.code == 1
+        assert "failed: no such column" in answer.out
+        assert LakehouseError.guidance in answer.out
+
+    def test_without_a_worker_it_gives_up_and_keeps_the_run(self, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr(run_verb, "_HINT_AFTER", timedelta())
+        monkeypatch.setattr(run_verb, "_GIVE_UP_AFTER", timedelta(seconds=0.5))
+
+        answer = Answer("run", "--wait")
+
+        assert answer.code == 1
+        assert "is the stack up?" in answer.err
+        assert "No worker has taken the run." in answer.err
+        assert "manage.py up" in answer.err
+        assert PipelineRun.objects.get().state == RunState.QUEUED
+
+    def test_a_second_run_is_refused(self):
+        Answer("run")
+
+        answer = Answer("run", "--json")
+
+        assert answer.code == 1
+        assert "only one goes at a time" in str(answer.document["error"])
+        assert "cancel it" in str(answer.document["guidance"])
+
+
+class TestStatus:
+    def test_before_the_first_run(self):
+        answer = Answer("status")
+
+        assert answer.code == 0
+        assert answer.out.startswith("Unknown: ")
+
+    def test_after_a_publication(self, run: PipelineRun, lakehouse: FakeLakehouse):
+        advance(run.pk, lakehouse=lakehouse.ports, now=NOW)
+
+        answer = Answer("status", "--json")
+
+        assert answer.code == 0
+        document = answer.document
+        assert document["health"] == "healthy"
+        publication = document["publication"]
+        assert isinstance(publication, dict)
+        assert publication["tables"] == {"gold.daily_revenue": 3}
+        assert "Succeeded" in Answer("status").out
+
+    def test_after_a_failure_it_exits_with_1(self, run: PipelineRun, lakehouse: FakeLakehouse):
+        lakehouse.jobs.script["reconcile"] = lambda _spec: failed(ValueError, "oops")
+        advance(run.pk, lakehouse=lakehouse.ports, now=NOW)
+
+        answer = Answer("status")
+
+        assert answer.code == 1
+        assert answer.out.startswith("Failing: ")
+
+
+class TestRuns:
+    def test_lists_runs(self, run: PipelineRun):
+        assert "Queued" in Answer("runs").out
+        assert json.loads(Answer("runs", "--json", "--run", str(run.pk)).out)[0]["run"] == run.pk
+        assert json.loads(Answer("runs", "--json", "--run", str(run.pk + 1)).out) == []
+
+    def test_cancel_and_retry(self, run: PipelineRun):
+        assert Answer("cancel", str(run.pk)).code == 0
+        run.refresh_from_db()
+        assert run.state == RunState.CANCELLING
+
+        answer = Answer("retry", str(run.pk))
+
+        assert answer.code == 1
+        assert "cannot become queued" in answer.err
+
+    def test_a_run_that_does_not_exist(self):
+        answer = Answer("cancel", "4711", "--json")
+
+        assert answer.code == 1
+        assert "4711" in str(answer.document["error"])
+
+
+class TestReconcile:
+    EQUAL = TableComparison(
+        table="orders", equal=True, source_rows=5, silver_rows=5, source_hash="aa", silver_hash="aa", seconds=0.1
+    )
+    DIFFERENT = TableComparison(
+        table="events",
+        equal=False,
+        source_rows=1234,
+        silver_rows=None,
+        source_hash="bb",
+        silver_hash="",
+        seconds=0.1,
+        problem="There is no such table.",
+        differences=(Difference(key="1|2", kind=DifferenceKind.MISSING),),
+    )
+
+    @pytest.fixture
+    def compared(self, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+        """Have the comparison return these tables; return which were asked for."""
+
+        def returns(*tables: TableComparison) -> list[str]:
+            asked: list[str] = []
+
+            def compare(_url: str, _lake: object, wanted: list[object]) -> tuple[TableComparison, ...]:
+                asked.extend(str(table) for table in wanted)
+                return tables
+
+            monkeypatch.setattr("etl.quality.reconcile.compare_live", compare)
+            return asked
+
+        return returns
+
+    def test_equal_tables_exit_with_0(self, compared: Callable[..., list[str]]):
+        asked = compared(self.EQUAL)
+
+        answer = Answer("reconcile")
+
+        assert answer.code == 0
+        assert "orders" in answer.out
+        assert "equal" in answer.out
+        assert len(asked) == 8
+
+    def test_a_difference_exits_with_1_and_is_named(self, compared: Callable[..., list[str]]):
+        asked = compared(self.EQUAL, self.DIFFERENT)
+
+        answer = Answer("reconcile", "--table", "orders", "--table", "events")
+
+        assert answer.code == 1
+        assert asked == ["public.orders", "public.events"]
+        assert "1,234" in answer.out
+        assert "DIFFERENT" in answer.out
+        assert "events: missing 1|2" in answer.out
+        assert "There is no such table." in answer.out
+
+    def test_json(self, compared: Callable[..., list[str]]):
+        compared(self.EQUAL, self.DIFFERENT)
+
+        answer = Answer("reconcile", "--json")
+
+        assert answer.code == 1
+        assert answer.document["equal"] is False
+
+
+def test_states_prints_the_page():
+    assert Answer("states").out.startswith("# States\n")
