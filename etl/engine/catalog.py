@@ -5,6 +5,7 @@ Spark's `JdbcCatalog` sees the same tables, given the same catalog name and ware
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,6 +17,7 @@ from sqlalchemy.pool import NullPool
 
 from etl.engine.lake import LakeConfig
 from etl.ports.catalog import CatalogUnavailableError
+from etl.ports.object_store import StoreFullError
 
 CATALOG_NAME = "lake"
 
@@ -54,15 +56,20 @@ def open_catalog(config: LakeConfig) -> SqlCatalog:
 
 @contextmanager
 def catalog_errors() -> Iterator[None]:
-    """Turn a lost or refused connection into our error; every other error passes.
+    """Turn a lost connection, or a full disk under the metadata, into our errors; others pass.
 
     Raises:
         CatalogUnavailableError: PostgreSQL did not answer.
+        StoreFullError: No room for a metadata file.
     """
     try:
         yield
     except OperationalError as error:
         raise CatalogUnavailableError from error
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise StoreFullError from error
+        raise
 
 
 def _create_tables(url: URL) -> None:

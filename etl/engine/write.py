@@ -25,6 +25,7 @@ from etl.engine.tables import partition_column
 from etl.engine.types import duckdb_type
 from etl.errors import TransientError
 from etl.ports.catalog import CatalogUnavailableError
+from etl.ports.object_store import StoreFullError
 
 _ROW_GROUP_BYTES = 32 * 1024 * 1024
 """Text that a row group may hold before it is written: a reader needs a whole one in memory."""
@@ -104,8 +105,8 @@ class TableWrite:
 
         Raises:
             CommitConflictError: Someone else committed first; reload, recompute, retry.
-            CommitUnknownError: The connection broke and the table cannot be asked; the files stay.
-            CatalogUnavailableError: The catalog did not answer; nothing was committed.
+            CommitUnknownError: The catalog went away; the files stay, for a snapshot may refer to them.
+            StoreFullError: No room for the metadata; nothing was committed.
         """
         transaction = self.table.transaction()
         snapshot = transaction.update_snapshot(snapshot_properties={**properties, _WRITE_ID: self._id}).overwrite()
@@ -121,6 +122,10 @@ class TableWrite:
         except (CommitFailedException, ValidationException) as error:
             self._files_are_mine = True
             raise CommitConflictError(table=".".join(self.table.name())) from error
+        except (OSError, StoreFullError):
+            # Metadata is written before the catalog is told of it.
+            self._files_are_mine = True
+            raise
         except CatalogUnavailableError as error:
             if self._landed(snapshot.snapshot_id):
                 return snapshot.snapshot_id

@@ -63,17 +63,14 @@ class AppliedTable:
     rows: int
     """Current rows in silver."""
     rejects: int
+    duplicates: int
+    """Rows dropped because a newer one has their key."""
     size_bytes: int
     """Of silver's data files."""
     snapshot_id: int
     seconds: float
     unchanged: bool
     """Silver held this load already; nothing was done."""
-
-    @property
-    def duplicates(self) -> int:
-        """Rows dropped because a newer one has their key."""
-        return self.rows_in - self.rejects - self.rows
 
 
 def apply_load(catalog: Catalog, connection: duckdb.DuckDBPyConnection, loaded: LoadedTable) -> AppliedTable:
@@ -118,13 +115,15 @@ def apply_load(catalog: Catalog, connection: duckdb.DuckDBPyConnection, loaded: 
             }
             write.commit(add=files, delete=data_files(table), properties=properties)
     now = summary(table)
+    rows, rejects = int(now["total-records"]), int(now[REJECTS])
     snapshot = table.current_snapshot()
     assert snapshot is not None
     return AppliedTable(
         table=name,
         rows_in=loaded.rows,
-        rows=int(now["total-records"]),
-        rejects=int(now[REJECTS]),
+        rows=rows,
+        rejects=rejects,
+        duplicates=loaded.rows - rows - rejects,
         size_bytes=int(now["total-files-size"]),
         snapshot_id=snapshot.snapshot_id,
         seconds=time.perf_counter() - started,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import subprocess
 import sys
@@ -9,27 +10,31 @@ from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 from threading import Barrier
+from typing import Any
 
 import duckdb
 import pyarrow as pa
 import pytest
 from psycopg import sql
-from pyiceberg.table import Table
+from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.table import DataScan, FileScanTask, Table
+from sqlalchemy.exc import OperationalError
 
 from etl.bronze.reader import BronzeDamagedError
 from etl.engine.catalog import open_catalog
 from etl.engine.lake import LakeConfig
 from etl.engine.session import MemoryExhaustedError, duckdb_session
-from etl.engine.tables import data_files, ensure_table, load_table, snapshot_relation, summary
+from etl.engine.tables import DeleteFilesError, data_files, ensure_table, load_table, snapshot_relation, summary
 from etl.engine.types import iceberg_schema
-from etl.engine.write import CommitConflictError, TableWrite, table_write
+from etl.engine.write import CommitConflictError, CommitUnknownError, TableWrite, table_write
 from etl.ports.catalog import CatalogUnavailableError, TableMissingError
+from etl.ports.object_store import StoreFullError
 from etl.silver.apply import StaleLoadError
 from etl.silver.evolve import IncompatibleContractError
 from tests.contracts import contract
 from tests.integration.etl.conftest import Source
 from tests.integration.etl.things import EDGES, INFINITE, THINGS
-from tests.lakes import apply, compare, lake_in, land, load, silver, table_of
+from tests.lakes import apply, compare, lake_in, land, load, silver, table_of, write_table
 
 pytestmark = pytest.mark.integration
 
@@ -399,6 +404,42 @@ def test_a_kill_before_the_commit_leaves_the_table_as_it_was(source: Source, lak
     assert compare(lake, load_id).equal
 
 
+def test_both_jobs_run_as_processes_of_their_own(source: Source, lake: LakeConfig, tmp_path: Path) -> None:
+    orders(source)
+    load_id = loaded(source, lake, "orders")
+
+    silver_result = run_job("bronze_to_silver", lake, load_id, tmp_path)
+    quality_result = run_job("reconcile", lake, load_id, tmp_path)
+
+    (applied,) = silver_result["tables"]
+    assert (applied["table"], applied["rows"], applied["rejects"], applied["duplicates"]) == ("orders", 20, 0, 0)
+    (compared,) = quality_result["tables"]
+    assert quality_result["equal"]
+    assert (compared["table"], compared["source_rows"], compared["silver_rows"]) == ("orders", 20, 20)
+    assert compared["source_hash"] == compared["silver_hash"]
+
+
+def run_job(name: str, lake: LakeConfig, load_id: str, folder: Path) -> dict[str, Any]:
+    result = folder / f"{name}.json"
+    document = {
+        "arguments": {"lake_uri": lake.lake_uri, "memory_limit_bytes": 2**28, "threads": 2, "load_id": load_id},
+        "secrets": {"catalog_url": lake.catalog_url, "source_url": "not for this job"},
+        "result_path": str(result),
+        "progress_path": str(folder / f"{name}.progress.json"),
+    }
+    ended = subprocess.run(
+        [sys.executable, "-m", "etl.jobs", name],
+        input=json.dumps(document),
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    outcome = json.loads(result.read_text())
+    assert outcome["state"] == "succeeded"
+    return outcome["result"]
+
+
 SCHEMA = iceberg_schema([("tenant_id", "bigint"), ("id", "bigint")])
 
 
@@ -460,6 +501,66 @@ def test_only_the_named_files_are_swapped(lake: LakeConfig) -> None:
     assert new[1] != old[1]
     assert sorted(table.scan().to_arrow()["id"].to_pylist()) == [0, 2, 3, 5, 6, 8, 100]
     assert len(table.snapshots()) == 2
+
+
+def test_a_commit_whose_answer_was_lost_is_found(lake: LakeConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    table_in(lake, "silver.parts")
+    commit_table = SqlCatalog.commit_table
+
+    def commit_and_lose_the_answer(*arguments: Any) -> object:
+        commit_table(*arguments)
+        raise OperationalError("COMMIT", {}, Exception("server closed the connection"))
+
+    with open_catalog(lake) as catalog, duckdb_session(lake) as connection:
+        table = load_table(catalog, "silver.parts")
+        monkeypatch.setattr(SqlCatalog, "commit_table", commit_and_lose_the_answer)
+        with table_write(table, connection) as write:
+            snapshot_id = write.commit(add=write.parquet("SELECT 1 AS tenant_id, 2 AS id"), properties={})
+    found = silver(lake, "parts")
+    assert found.current_snapshot().snapshot_id == snapshot_id
+    assert found.scan().to_arrow()["id"].to_pylist() == [2]
+
+
+@pytest.mark.parametrize(
+    ("failure", "error", "files"),
+    [
+        (OperationalError("COMMIT", {}, Exception("server closed the connection")), CommitUnknownError, 1),
+        (OSError(errno.ENOSPC, "No space left on device"), StoreFullError, 0),
+    ],
+)
+def test_files_stay_only_if_a_snapshot_may_refer_to_them(
+    lake: LakeConfig, monkeypatch: pytest.MonkeyPatch, failure: Exception, error: type[Exception], files: int
+) -> None:
+    table_in(lake, "silver.parts")
+
+    def fail(*_: object) -> object:
+        raise failure
+
+    with open_catalog(lake) as catalog, duckdb_session(lake) as connection:
+        table = load_table(catalog, "silver.parts")
+        with monkeypatch.context() as patch, table_write(table, connection) as write:
+            written = write.parquet("SELECT 1 AS tenant_id, 2 AS id")
+            patch.setattr(SqlCatalog, "commit_table", fail)
+            with pytest.raises(error):
+                write.commit(add=written, properties={})
+    assert silver(lake, "parts").current_snapshot() is None
+    assert len([path for path in everything(lake.warehouse) if path.suffix == ".parquet"]) == files
+
+
+def test_delete_files_of_another_engine_are_refused(lake: LakeConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_table(lake, "silver.parts", {"tenant_id": "bigint", "id": "bigint"}, "SELECT 1 AS tenant_id, 2 AS id")
+    table = silver(lake, "parts")
+    (file,) = data_files(table)
+    merge_on_read = FileScanTask(data_file=file, delete_files={file})
+    monkeypatch.setattr(DataScan, "plan_files", lambda _: [merge_on_read])
+    with pytest.raises(DeleteFilesError):
+        snapshot_relation(table)
+
+
+def test_a_snapshot_nobody_made_is_not_an_empty_one(lake: LakeConfig) -> None:
+    write_table(lake, "silver.parts", {"id": "bigint"}, "SELECT 2 AS id")
+    with pytest.raises(ValueError, match="no snapshot 5"):
+        data_files(silver(lake, "parts"), snapshot_id=5)
 
 
 def test_nothing_outside_the_lake_can_be_read(lake: LakeConfig, tmp_path: Path) -> None:
