@@ -66,15 +66,25 @@
 
   // --- keyboard ------------------------------------------------------------------------
 
-  // Left and right move from point to point; the point's texts are read out.
+  const shownWithinMilliseconds = 120; // Plotly follows at most every 50 ms, and tells nobody.
+
+  // Left and right move from point to point; what appears beside the point is read out.
   function walk(plot, step) {
-    const [trace] = plot.data;
-    const last = trace.x.length - 1;
-    const at = Math.min(Math.max((plot.point ?? (step > 0 ? -1 : last + 1)) + step, 0), last);
-    plot.point = at;
-    Plotly.Fx.hover(plot, [{ curveNumber: 0, pointNumber: at }]);
-    const texts = [...plot.querySelectorAll(".hoverlayer text tspan.line, .hoverlayer text.nums")];
-    spoken.textContent = texts.map((text) => text.textContent).join(", ");
+    const last = plot.data[0].x.length - 1;
+    const next = plot.point === undefined ? (step > 0 ? 0 : last) : plot.point + step;
+    plot.point = Math.min(Math.max(next, 0), last);
+    Plotly.Fx.hover(plot, [{ curveNumber: 0, pointNumber: plot.point }]);
+    clearTimeout(plot.speaking);
+    plot.speaking = setTimeout(() => speak(plot), shownWithinMilliseconds);
+  }
+
+  function speak(plot) {
+    if (plot.point === undefined) return;
+    const lines = [...plot.querySelectorAll(".hoverlayer .hovertext text.nums")].flatMap((text) => {
+      const parts = [...text.querySelectorAll("tspan.line")];
+      return parts.length ? parts : [text];
+    });
+    spoken.textContent = lines.map((line) => line.textContent).join(", ");
   }
 
   for (const plot of plots) {
