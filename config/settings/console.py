@@ -11,6 +11,9 @@ UNFOLD = {
     "SITE_SUBHEADER": "Lakehouse console",
     "SITE_SYMBOL": "water",
     "SITE_URL": "/",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda _request: static("dashboards/mark.svg")},
+    ],
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "STYLES": [lambda _request: static("lakehouse_admin/console.css")],
