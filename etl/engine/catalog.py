@@ -21,8 +21,8 @@ from etl.ports.object_store import StoreFullError
 
 CATALOG_NAME = "lake"
 
-FILE_IO = {"py-io-impl": "pyiceberg.io.pyarrow.PyArrowFileIO"}
-"""How pyiceberg reads and writes metadata; named, or it says at every table that it guessed."""
+FILE_IO = {"py-io-impl": "etl.engine.durable.DurableFileIO"}
+"""How pyiceberg reads and writes files."""
 
 
 def open_catalog(config: LakeConfig) -> SqlCatalog:

@@ -19,6 +19,7 @@ from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table
 
 from etl.engine.catalog import catalog_errors
+from etl.engine.durable import flush
 from etl.engine.session import duckdb_errors
 from etl.engine.sql import identifier, literal
 from etl.engine.tables import partition_column
@@ -108,6 +109,7 @@ class TableWrite:
             CommitUnknownError: The catalog went away; the files stay, for a snapshot may refer to them.
             StoreFullError: No room for the metadata; nothing was committed.
         """
+        add = tuple(add)
         transaction = self.table.transaction()
         snapshot = transaction.update_snapshot(snapshot_properties={**properties, _WRITE_ID: self._id}).overwrite()
         for file in delete:
@@ -116,6 +118,7 @@ class TableWrite:
             snapshot.append_data_file(file)
         try:
             with catalog_errors():
+                flush(file.file_path for file in add)
                 snapshot.commit()
                 self._files_are_mine = False
                 transaction.commit_transaction()

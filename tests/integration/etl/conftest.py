@@ -41,7 +41,9 @@ def source_database() -> Iterator[Source]:
     owner_url = env.load().database_url
     assert owner_url is not None
     name = f"source_{secrets.token_hex(6)}"
-    with psycopg.connect(owner_url, autocommit=True) as owner:
+    # Not through the product's own database: a template for others cannot be made of it while it is in use.
+    maintenance_url = urlunsplit(urlsplit(owner_url)._replace(path="/postgres"))
+    with psycopg.connect(maintenance_url, autocommit=True) as owner:
         owner.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         url = urlunsplit(urlsplit(owner_url)._replace(path=f"/{name}"))
         try:
