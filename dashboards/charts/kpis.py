@@ -6,17 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from zoneinfo import ZoneInfo
 
 from dashboards import formats
 from dashboards.charts.spark import spark_points
 from dashboards.formats import Money
-from dashboards.metrics.period import Period
 from dashboards.metrics.revenue import Day, RevenueByDay, Totals, change, totals
 from dashboards.metrics.summary import Summary
 
 _FLAT = Decimal("0.0005")
 """Changes that would be shown as 0.0 %."""
+_FITS_IN_FULL = 1000
 
 
 class Mood(StrEnum):
@@ -53,21 +52,13 @@ class Kpi:
     definition: str
 
 
-def is_comparable(period: Period, summary: Summary, timezone: str) -> bool:
-    """Tell whether the tenant already sold when the stretch before began."""
-    if summary.first_order_at is None:
-        return False
-    return summary.first_order_at.astimezone(ZoneInfo(timezone)).date() <= period.previous_start
-
-
-def kpis(data: RevenueByDay, summary: Summary, money: Money, *, comparable: bool) -> tuple[Kpi, ...]:
+def kpis(data: RevenueByDay, summary: Summary, money: Money) -> tuple[Kpi, ...]:
     """Return the numbers of the overview.
 
     Args:
         data: Both stretches of days.
         summary: Totals, for what is true now rather than over the period.
         money: The tenant's currency.
-        comparable: Whether the stretch before is complete.
     """
     now, before = totals(data.current), totals(data.previous)
 
@@ -85,7 +76,7 @@ def kpis(data: RevenueByDay, summary: Summary, money: Money, *, comparable: bool
             name=name,
             value=shown,
             exact=exact,
-            delta=_delta(change(value(now), value(before)), more_is) if comparable else None,
+            delta=_delta(change(value(now), value(before)), more_is) if data.is_comparable else None,
             note="",
             spark=spark_points([float(by_day(day)) for day in data.current]),
             definition=definition,
@@ -95,7 +86,8 @@ def kpis(data: RevenueByDay, summary: Summary, money: Money, *, comparable: bool
         return money.short(value), money.full(value)
 
     def average(value: Decimal | int | None) -> tuple[str, str]:
-        return money.full(value), money.full(value)
+        fits = value is None or value < _FITS_IN_FULL
+        return money.full(value) if fits else money.short(value), money.full(value)
 
     def number(value: Decimal | int | None) -> tuple[str, str]:
         exact = formats.count(None if value is None else int(value))

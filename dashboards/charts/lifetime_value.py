@@ -65,8 +65,10 @@ def top_customers_summary(customers: Sequence[TopCustomer], money: Money) -> str
     if not customers or not customers[0].lifetime_value:
         return "No customer has bought anything yet."
     first = customers[0]
-    orders = formats.plural(first.completed_orders, "order")
-    return f"{first.name} is worth most: {money.full(first.lifetime_value)} from {orders} and subscriptions."
+    sources = formats.plural(first.completed_orders, "order")
+    if first.subscription_revenue:
+        sources += " and subscriptions"
+    return f"{first.name} is worth most: {money.full(first.lifetime_value)} from {sources}."
 
 
 def top_customers_rows(customers: Sequence[TopCustomer]) -> tuple[tuple[object, ...], ...]:

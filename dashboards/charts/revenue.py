@@ -17,7 +17,7 @@ _BARS_UP_TO_DAYS = 45
 
 
 def revenue_figure(data: RevenueByDay, money: Money) -> Figure:
-    """Return the period as bars or a line, the one before as a dotted line, the running day hatched."""
+    """Return the period as bars or a line; the one before, if it is whole, dotted; the running day hatched."""
     days = data.current
     hover = "%{x|%a %-d %b}<br><b>%{customdata}</b><extra></extra>"
     current = {
@@ -55,7 +55,7 @@ def revenue_figure(data: RevenueByDay, money: Money) -> Figure:
         },
     )
     return figure(
-        [main, before, running],
+        [main, before, running] if data.is_comparable else [main, running],
         x={"type": "date", "tickformat": "%-d %b", "nticks": 8},
         y={"tickprefix": money.prefix, "tickformat": "~s", "rangemode": "tozero", "nticks": 5},
         hovermode="closest",
@@ -66,11 +66,10 @@ def revenue_figure(data: RevenueByDay, money: Money) -> Figure:
 def revenue_legend(data: RevenueByDay) -> tuple[LegendEntry, ...]:
     """Return what the figure's marks mean."""
     days = data.period.days
-    return (
-        LegendEntry(role="series" if days <= _BARS_UP_TO_DAYS else "line", text=f"last {days} days"),
-        LegendEntry(role="dotted", text=f"the {days} days before"),
-        LegendEntry(role="hatched", text="today so far"),
-    )
+    current = LegendEntry(role="series" if days <= _BARS_UP_TO_DAYS else "line", text=f"last {days} days")
+    before = LegendEntry(role="dotted", text=f"the {days} days before")
+    running = LegendEntry(role="hatched", text="today so far")
+    return (current, before, running) if data.is_comparable else (current, running)
 
 
 def revenue_summary(data: RevenueByDay, money: Money) -> str:
@@ -80,7 +79,7 @@ def revenue_summary(data: RevenueByDay, money: Money) -> str:
     days = f"the last {data.period.days} days"
     if not now:
         return f"No revenue in {days}."
-    ratio = change(now, before)
+    ratio = change(now, before) if data.is_comparable else None
     compared = "" if ratio is None else f", {_moved(ratio)} the {data.period.days} days before"
     pending = f" Orders for {money.full(sums.pending_amount)} are still pending." if sums.pending_amount else ""
     best = max(data.current, key=lambda day: day.revenue)

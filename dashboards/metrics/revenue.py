@@ -52,6 +52,8 @@ class RevenueByDay:
     current: tuple[Day, ...]
     previous: tuple[Day, ...]
     today: Day
+    is_comparable: bool
+    """Whether the tenant sold already when the stretch before began; else it is not whole."""
 
 
 def revenue_by_day(query: TenantQuery, period: Period) -> RevenueByDay:
@@ -78,6 +80,8 @@ def revenue_by_day(query: TenantQuery, period: Period) -> RevenueByDay:
             new_customers=new,
         )
 
+    ((first_day,),) = cast("tuple[tuple[date | None]]", query.rows("SELECT MIN(day) FROM gold.daily_revenue"))
+
     def stretch(start: date) -> tuple[Day, ...]:
         days = (start + timedelta(days=number) for number in range(period.days))
         return tuple(known.get(day, Day(day=day)) for day in days)
@@ -87,6 +91,7 @@ def revenue_by_day(query: TenantQuery, period: Period) -> RevenueByDay:
         current=stretch(period.start),
         previous=stretch(period.previous_start),
         today=known.get(period.today, Day(day=period.today)),
+        is_comparable=first_day is not None and first_day <= period.previous_start,
     )
 
 

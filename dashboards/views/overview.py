@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 
 from dashboards import formats
 from dashboards.charts.chart import Chart, Drawn, Request
-from dashboards.charts.kpis import is_comparable, kpis
+from dashboards.charts.kpis import kpis
 from dashboards.charts.registry import CHARTS
 from dashboards.conditional import answer
 from dashboards.freshness import Freshness
@@ -96,12 +96,11 @@ def _numbers(look: Looking) -> dict[str, object] | None:
     if summary is None:
         return None
     data = revenue_by_day(asked.query, look.period)
-    comparable = is_comparable(look.period, summary, look.tenant.timezone)
     return {
-        "comparable": comparable,
+        "comparable": data.is_comparable,
         "is_quiet": summary.orders > 0 and not any(day.orders for day in (*data.current, data.today)),
         "last_order": _last_order(summary.last_order_at, look),
-        "kpis": kpis(data, summary, asked.money, comparable=comparable),
+        "kpis": kpis(data, summary, asked.money),
         **{name.replace("-", "_"): _card(chart, asked) for name, chart in CHARTS.items()},
     }
 

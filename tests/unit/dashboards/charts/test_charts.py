@@ -28,7 +28,7 @@ def request(given: dict[str, object], *, days: int = 7, is_export: bool = False)
     return Request(query=GoldInMemory(given), period=period, money=EUR, is_export=is_export)
 
 
-def week(*revenues: int, before: int = 0) -> RevenueByDay:
+def week(*revenues: int, before: int = 0, is_comparable: bool = True) -> RevenueByDay:
     def days(first: int, values: list[int]) -> tuple[Day, ...]:
         return tuple(
             Day(day=date(2026, 6, first + number), revenue=Decimal(value), completed_orders=1)
@@ -40,6 +40,7 @@ def week(*revenues: int, before: int = 0) -> RevenueByDay:
         current=days(24, [*revenues, *[0] * (7 - len(revenues))]),
         previous=days(17, [before, *[0] * 6]),
         today=Day(day=WEEK.today, revenue=Decimal(3)),
+        is_comparable=is_comparable,
     )
 
 
@@ -104,6 +105,13 @@ def test_long_periods_are_a_line() -> None:
 )
 def test_revenue_in_a_sentence(data: RevenueByDay, sentence: str) -> None:
     assert revenue.revenue_summary(data, EUR).startswith(sentence)
+
+
+def test_a_stretch_that_is_not_whole_is_not_compared() -> None:
+    data = week(5, before=4, is_comparable=False)
+    assert "than" not in revenue.revenue_summary(data, EUR)
+    assert [trace["name"] for trace in revenue.revenue_figure(data, EUR)["data"]] == ["Revenue", "Today so far"]
+    assert [entry.role for entry in revenue.revenue_legend(data)] == ["series", "hatched"]
 
 
 def test_acquisition_in_a_sentence() -> None:

@@ -38,8 +38,15 @@ def test_each_day_once_zeros_where_nothing_was_sold() -> None:
 def test_nothing_sold() -> None:
     data = revenue_by_day(GoldInMemory({"tenants": [{"id": 1}]}), WEEK)
     assert data.today == Day(day=date(2026, 7, 1))
+    assert not data.is_comparable
     assert totals(data.current).average_order_value is None
     assert totals(()).revenue == 0
+
+
+@pytest.mark.parametrize(("first_order", "comparable"), [("06-17", True), ("06-18", False)])
+def test_a_stretch_that_began_before_the_first_order_is_not_whole(first_order: str, *, comparable: bool) -> None:
+    gold = GoldInMemory({"tenants": [{"id": 1}], "orders": [order(1, first_order), order(2, "06-30")]})
+    assert revenue_by_day(gold, WEEK).is_comparable is comparable
 
 
 @pytest.mark.parametrize(
