@@ -59,7 +59,8 @@ def run(arguments: BronzeToSilver, progress: Progress, *, store: ObjectStore | N
     with open_catalog(arguments.lake) as catalog, duckdb_session(arguments.lake) as connection:
 
         def apply(loaded: LoadedTable) -> None:
-            applied = apply_load(catalog, connection.cursor(), loaded)
+            with connection.cursor() as cursor:
+                applied = apply_load(catalog, cursor, loaded)
             with lock:
                 done[loaded.contract.table] = applied
                 progress.update(rows={each.table: each.rows for each in done.values()})

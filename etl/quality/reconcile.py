@@ -168,7 +168,8 @@ def compare_live(
         def compare(contract: TableContract) -> TableComparison:
             session = free.get()
             try:
-                return _Live(session, duckdb_connection.cursor(), catalog, contract).compare(differences)
+                with duckdb_connection.cursor() as cursor:
+                    return _Live(session, cursor, catalog, contract).compare(differences)
             finally:
                 free.put(session)
 
