@@ -16,7 +16,8 @@ _PRODUCTION = env.load().lakehouse.environment is env.Environment.PRODUCTION
 _RENDERERS = (
     (structlog.processors.format_exc_info, structlog.processors.JSONRenderer())
     if _PRODUCTION
-    else (structlog.dev.ConsoleRenderer(colors=False),)
+    # Plain: the default prints local variables, connection strings among them.
+    else (structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),)
 )
 
 structlog.configure(
