@@ -21,9 +21,10 @@ _SYMBOLS = {
     "BRL": "R$",
     "CAD": "C$",
     "AUD": "A$",
+    "MXN": "MX$",
+    "NOK": "kr\N{NO-BREAK SPACE}",
 }
 _WITHOUT_MINOR_UNIT = {"JPY", "KRW"}
-_THOUSAND = 1000
 _STEPS = ((Decimal(10) ** 9, "bn"), (Decimal(10) ** 6, "M"), (Decimal(10) ** 3, "k"))
 
 
