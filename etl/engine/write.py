@@ -77,11 +77,13 @@ class TableWrite:
         ]
         self._parquet_calls += 1
         prefix = f"{self._id}-{self._parquet_calls:02d}"
-        target = f"{self._folder}/{prefix}.parquet"
         partition = partition_column(self.table)
-        if partition is None and "://" not in self._folder:
-            Path(self._folder).mkdir(parents=True, exist_ok=True)  # DuckDB makes folders for partitions only.
-        if partition is not None:
+        if partition is None:
+            target = f"{self._folder}/{prefix}.parquet"
+            options.append("WRITE_EMPTY_FILE false")
+            if "://" not in target:
+                Path(self._folder).mkdir(parents=True, exist_ok=True)  # DuckDB makes folders for partitions only.
+        else:
             target = self._folder
             options += [
                 f"PARTITION_BY ({identifier(partition)})",

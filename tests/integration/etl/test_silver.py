@@ -621,3 +621,12 @@ def test_catalogs_opened_at_once_agree(source: Source, lake: LakeConfig) -> None
 
     with ThreadPoolExecutor(4) as pool:
         assert len(set(pool.map(create, range(4)))) == 1
+
+
+@pytest.mark.parametrize("columns", [{"id": "bigint"}, {"tenant_id": "bigint", "id": "bigint"}])
+def test_no_rows_make_no_files(lake: LakeConfig, columns: dict[str, str]) -> None:
+    nothing = f"SELECT {', '.join(f'1 AS {name}' for name in columns)} WHERE false"
+    pin = write_table(lake, "silver.parts", columns, nothing)
+    assert pin.rows == 0
+    assert not [path for path in everything(lake.warehouse) if path.suffix == ".parquet"]
+    assert silver(lake, "parts").scan().to_arrow().num_rows == 0
