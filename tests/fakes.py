@@ -114,6 +114,9 @@ class FakeJobs:
         if job in self.jobs and self.jobs[job].status.state is JobState.RUNNING:
             self.jobs[job].status = CANCELLED
 
+    def running(self) -> Sequence[JobId]:
+        return [job for job, each in self.jobs.items() if each.status.state is JobState.RUNNING]
+
     def end(self, job: JobId, status: JobStatus) -> None:
         """Let a running job end."""
         self.jobs[job].status = status

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -84,3 +84,6 @@ class JobRunner(Protocol):
 
     def cancel(self, job: JobId) -> None:
         """End the job; afterwards its state is final. Idempotent."""
+
+    def running(self) -> Sequence[JobId]:
+        """Return the jobs that run now, whoever submitted them, so that those no run wants can be ended."""

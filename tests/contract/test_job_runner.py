@@ -49,13 +49,20 @@ def fake_runner(_folder: Path) -> FakeJobs:
     )
 
 
+def end_all(runner: ChildProcessRunner) -> None:
+    """End every job and collect every child of the runner."""
+    for job in runner.running():
+        runner.cancel(job)
+    for child in list(runner._children.values()):
+        child.wait(timeout=_DEADLINE_SECONDS)
+
+
 @pytest.fixture(params=[fake_runner, child_process_runner], ids=["fake", "embedded"])
 def runner(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[JobRunner]:
     made: JobRunner = request.param(tmp_path)
     yield made
     if isinstance(made, ChildProcessRunner):
-        for job in made.running():
-            made.cancel(job)
+        end_all(made)
 
 
 def wait(runner: JobRunner, job: JobId, until: Callable[[JobStatus], bool]) -> JobStatus:
@@ -133,6 +140,16 @@ def test_cancel_leaves_a_result_alone(runner: JobRunner) -> None:
     assert runner.status(job).state is JobState.SUCCEEDED
 
 
+def test_running_jobs_are_listed(runner: JobRunner) -> None:
+    wait(runner, runner.submit(spec("succeeds", key="run-1-gold-1")), lambda _status: not runner.running())
+
+    job = runner.submit(spec("hangs"))
+
+    assert list(runner.running()) == [job]
+    runner.cancel(job)
+    assert list(runner.running()) == []
+
+
 def test_a_job_nobody_submitted_is_lost(runner: JobRunner) -> None:
     runner.cancel(JobId("run-9-gold-1"))
 
@@ -152,8 +169,7 @@ class TestChildProcesses:
     def runner(self, tmp_path: Path) -> Iterator[ChildProcessRunner]:
         runner = child_process_runner(tmp_path)
         yield runner
-        for job in runner.running():
-            runner.cancel(job)
+        end_all(runner)
 
     @pytest.fixture
     def folder(self, tmp_path: Path) -> Path:
@@ -200,7 +216,7 @@ class TestChildProcesses:
 
         assert time.monotonic() - started < 0.2
 
-    def test_many_submissions_of_a_key_start_one_process(self, runner: ChildProcessRunner, tmp_path: Path) -> None:
+    def test_many_submissions_of_a_key_start_one_process(self, tmp_path: Path) -> None:
         runners = [child_process_runner(tmp_path) for _ in range(8)]
         with ThreadPoolExecutor(8) as pool:
             jobs = set(pool.map(lambda each: each.submit(spec("hangs")), runners * 5))
@@ -208,8 +224,7 @@ class TestChildProcesses:
         assert len(jobs) == 1
         started = [each for each in runners if each._children]
         assert len(started) == 1
-        runner.cancel(jobs.pop())
-        started[0].status(JobId("run-1-silver-1"))
+        end_all(started[0])
 
     def test_a_greedy_job_fails_alone(self, runner: ChildProcessRunner) -> None:
         status = wait(runner, runner.submit(spec("eats")), ended)
@@ -273,8 +288,20 @@ class TestChildProcesses:
 
         assert folder.stat().st_mode & 0o077 == 0
 
+    def test_only_the_newest_folders_are_kept(
+        self, runner: ChildProcessRunner, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("lakehouse_admin.adapters.embedded.job_runner._KEEP_JOBS", 2)
+        hanging = runner.submit(spec("hangs", key="job-0"))
+        for number in range(1, 5):
+            wait(runner, runner.submit(spec("succeeds", key=f"job-{number}")), lambda _: runner.running() == (hanging,))
+
+        runner.submit(spec("succeeds", key="job-5"))
+
+        assert {each.name for each in folder.parent.iterdir()} == {hanging, "job-3", "job-4", "job-5"}
+
     def test_old_folders_are_removed(self, runner: ChildProcessRunner, folder: Path) -> None:
-        wait(runner, runner.submit(spec("succeeds")), ended)
+        wait(runner, runner.submit(spec("succeeds")), lambda _status: not runner.running())
         long_ago = time.time() - 30 * 24 * 3600
         os.utime(folder / "spec.json", (long_ago, long_ago))
 

@@ -45,6 +45,7 @@ _START_PATIENCE = timedelta(seconds=10)
 """From making the folder to naming the process: milliseconds, unless the worker died between."""
 _END_PATIENCE_SECONDS = 5.0
 _KEEP = timedelta(days=7)
+_KEEP_JOBS = 500
 _CREATION_TOLERANCE_SECONDS = 1.0
 _ADDRESS_SPACE_HEADROOM_BYTES = 2 * 1024**3
 """Above DuckDB's own limit: Python, Arrow, and buffers that DuckDB's limit does not count."""
@@ -147,7 +148,7 @@ class ChildProcessRunner:
         self._reap()
 
     def running(self) -> tuple[JobId, ...]:
-        """Return the jobs whose processes live, so that those no run wants can be ended."""
+        """Return the jobs whose processes live."""
         if not self._folder.exists():
             return ()
         return tuple(JobId(folder.name) for folder in sorted(self._folder.iterdir()) if _process(folder) is not None)
@@ -204,11 +205,11 @@ class ChildProcessRunner:
                         (self._folder / job / "exit.json").write_text(json.dumps({"status": child.returncode}))
 
     def _prune(self) -> None:
-        """Remove the folders of jobs that ended long ago."""
+        """Remove the folders of jobs that ended long ago, and of those beyond the newest few hundred."""
         oldest = datetime.now(UTC) - _KEEP
-        for folder in self._folder.iterdir():
-            made_at = _made_at(folder)
-            if made_at is not None and made_at < oldest and _process(folder) is None:
+        by_age = sorted(((_made_at(folder) or oldest, folder) for folder in self._folder.iterdir()), reverse=True)
+        for number, (made_at, folder) in enumerate(by_age):
+            if (number >= _KEEP_JOBS or made_at < oldest) and _process(folder) is None:
                 shutil.rmtree(folder, ignore_errors=True)
 
 

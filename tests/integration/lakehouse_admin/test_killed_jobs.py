@@ -20,7 +20,7 @@ from lakehouse_admin.adapters.embedded.job_runner import ChildProcessRunner
 from lakehouse_admin.flow import advance
 from lakehouse_admin.models import PipelineRun
 from lakehouse_admin.states import RunState, Stage, StageState
-from tests.contract.test_job_runner import child_process_runner
+from tests.contract.test_job_runner import child_process_runner, end_all
 from tests.fakes import FakeLakehouse
 from tests.integration.lakehouse_admin.conftest import NOW
 
@@ -33,8 +33,7 @@ _DEADLINE_SECONDS = 20.0
 def runner(tmp_path: Path) -> Iterator[ChildProcessRunner]:
     runner = child_process_runner(tmp_path)
     yield runner
-    for job in runner.running():
-        runner.cancel(job)
+    end_all(runner)
 
 
 @pytest.fixture

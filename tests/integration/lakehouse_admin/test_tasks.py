@@ -88,8 +88,9 @@ class TestABrokerThatIsDown:
 class TestTasks:
     @pytest.fixture(autouse=True)
     def backend(self, lakehouse: FakeLakehouse, monkeypatch: pytest.MonkeyPatch):
-        module = importlib.import_module("lakehouse_admin.tasks.advance_run")
-        monkeypatch.setattr(module, "lakehouse", lambda: lakehouse.ports)
+        for name in ("advance_run", "tick"):
+            module = importlib.import_module(f"lakehouse_admin.tasks.{name}")
+            monkeypatch.setattr(module, "lakehouse", lambda: lakehouse.ports)
 
     def test_a_step_sends_the_message_for_the_next(
         self, run: PipelineRun, lakehouse: FakeLakehouse, control_plane: list[dict[str, object]]
