@@ -17,6 +17,7 @@ from etl.ports.query_engine import PublicationReader, QueryEngine
 from lakehouse_admin.adapters.embedded.job_runner import ChildProcessRunner
 from lakehouse_admin.adapters.embedded.object_store import DirectoryStore
 from lakehouse_admin.adapters.embedded.replicator import JobReplicator
+from lakehouse_admin.adapters.embedded.warm_start import WarmStart
 from lakehouse_admin.status.publications import RecordedPublications
 
 
@@ -103,6 +104,7 @@ def child_process_runner(lake: LakeConfig) -> ChildProcessRunner:
     """
     if not lake.catalog_url:
         raise SettingMissingError("LAKEHOUSE_CATALOG_URL is not set.")
+    environment = _job_environment()
     return ChildProcessRunner(
         folder=settings.LAKEHOUSE.home / "jobs",
         defaults={
@@ -111,8 +113,9 @@ def child_process_runner(lake: LakeConfig) -> ChildProcessRunner:
             "threads": lake.threads,
         },
         secrets={"source_url": source_url(), "catalog_url": lake.catalog_url},
-        environment=_job_environment(),
+        environment=environment,
         memory_limit_bytes=lake.memory_limit_bytes,
+        warm=WarmStart(environment),
     )
 
 

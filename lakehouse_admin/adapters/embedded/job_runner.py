@@ -35,10 +35,9 @@ from typing import Any
 
 import psutil
 
-import etl
 from etl.ports.job_runner import JobId, JobRefusedError, JobSpec, JobState, JobStatus
+from lakehouse_admin.adapters.embedded.warm_start import PROJECT, WarmStart
 
-_PROJECT = Path(etl.__file__).resolve().parent.parent
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
 _LOG_TAIL_BYTES = 8 * 1024
 _START_PATIENCE = timedelta(seconds=10)
@@ -63,6 +62,7 @@ class ChildProcessRunner:
         environment: Mapping[str, str],
         memory_limit_bytes: int,
         command: Sequence[str] = (sys.executable, "-m", "etl.jobs"),
+        warm: WarmStart | None = None,
     ) -> None:
         """Remember what every job is given.
 
@@ -73,6 +73,7 @@ class ChildProcessRunner:
             environment: The children's whole environment.
             memory_limit_bytes: What DuckDB may use; the process may use somewhat more.
             command: Runs the job whose name follows.
+            warm: Forks jobs in milliseconds instead, whenever it is ready.
         """
         self._folder = folder
         self._defaults = defaults
@@ -80,6 +81,7 @@ class ChildProcessRunner:
         self._environment = environment
         self._memory_limit_bytes = memory_limit_bytes
         self._command = tuple(command)
+        self._warm = warm
         self._children: dict[JobId, subprocess.Popen[bytes]] = {}
         self._lock = threading.Lock()
 
@@ -163,24 +165,30 @@ class ChildProcessRunner:
             "result_path": str(folder / "result.json"),
             "progress_path": str(folder / "progress.json"),
         }
+        job = (self._warm and self._warm.fork(spec.name, folder)) or self._spawn(spec, folder)
+        given = None
+        try:
+            # A job that ended before reading has left its reason in the log.
+            _limit_memory(job.pid, self._memory_limit_bytes + _ADDRESS_SPACE_HEADROOM_BYTES)
+            if _claim_process(folder, {"pid": job.pid, "created_at": _created_at(job.pid)}):
+                given = json.dumps(document)
+        finally:
+            job.give(given)
+
+    def _spawn(self, spec: JobSpec, folder: Path) -> _ColdJob:
         with (folder / "log").open("wb") as log:
             child = subprocess.Popen(
                 [*self._command, spec.name],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
-                cwd=_PROJECT,
+                cwd=PROJECT,
                 env=dict(self._environment),
                 start_new_session=True,
             )
         with self._lock:
             self._children[JobId(spec.key)] = child
-        assert child.stdin is not None
-        with suppress(BrokenPipeError), child.stdin:
-            # A child that ended before reading has left its reason in the log.
-            _limit_memory(child.pid, self._memory_limit_bytes + _ADDRESS_SPACE_HEADROOM_BYTES)
-            if _claim_process(folder, {"pid": child.pid, "created_at": _created_at(child.pid)}):
-                child.stdin.write(json.dumps(document).encode())
+        return _ColdJob(child)
 
     def _is_starting(self, folder: Path) -> bool:
         """Tell whether another worker may still be between making the folder and naming the process.
@@ -211,6 +219,20 @@ class ChildProcessRunner:
         for number, (made_at, folder) in enumerate(by_age):
             if (number >= _KEEP_JOBS or made_at < oldest) and _process(folder) is None:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+class _ColdJob:
+    """A job's new process, which waits for its document."""
+
+    def __init__(self, child: subprocess.Popen[bytes]) -> None:
+        self.pid = child.pid
+        self._child = child
+
+    def give(self, document: str | None) -> None:
+        """Hand the job its document, or drop it with None."""
+        assert self._child.stdin is not None
+        with suppress(BrokenPipeError), self._child.stdin:
+            self._child.stdin.write((document or "").encode())
 
 
 def _claim_process(folder: Path, process: Mapping[str, object]) -> bool:
