@@ -56,7 +56,7 @@ check: $(DEVELOPMENT) ## verify formatting, lint, types, layers, migrations, loc
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
-	$(BIN)/lint-imports --no-cache
+	$(BIN)/lint-imports --no-cache --no-logo
 	@$(SHA256) --check --quiet $(LOCKS) || { echo 'The lock files do not match requirements*.in: run make lock.'; exit 1; }
 	$(CHECKED) $(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	$(CHECKED) $(MANAGE) check --deploy --fail-level WARNING
