@@ -4,6 +4,9 @@ A data file without its manifest does not exist for readers; a full load without
 `LoadManifest` does not exist either. Writers therefore finish in this order: data file,
 file manifest, load manifest. Each is put atomically, the load manifest last, so one
 object is the commit point of a consistent snapshot over all tables.
+
+Changes have one manifest per *flush*, some whole transactions over all tables. It holds the
+manifests of the flush's files and is its commit point; each names the one before it.
 """
 
 from __future__ import annotations
@@ -64,6 +67,8 @@ class LoadManifest:
     files: tuple[FileManifest, ...]
     tables: tuple[TableId, ...]
     """Every table loaded, those without rows included."""
+    slot: str = ""
+    """The slot whose snapshot this is and whose changes continue it; empty if nothing continues it."""
 
     def files_of(self, table: TableId) -> tuple[FileManifest, ...]:
         """Return the table's files, in name order."""
@@ -84,3 +89,52 @@ class LoadManifest:
         data = json.loads(text)
         files = tuple(FileManifest(**{**file, "table": TableId(**file["table"])}) for file in data["files"])
         return cls(**{**data, "files": files, "tables": tuple(TableId(**table) for table in data["tables"])})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeManifest:
+    """One flush: every change of the transactions that ended in a range of LSNs."""
+
+    slot: str
+    """The slot the changes were read from."""
+    previous_lsn: int
+    """``last_lsn`` of the flush before, or the LSN of the load that the slot began with."""
+    first_lsn: int
+    """End of the first transaction."""
+    last_lsn: int
+    """End of the last transaction. Everything up to here is in bronze."""
+    committed_from: str
+    """When the source committed the earliest of the transactions, ISO 8601 with zone."""
+    committed_to: str
+    """When the source committed the latest of them."""
+    transactions: int
+    files: tuple[FileManifest, ...]
+    """In the order of their first changes within each table."""
+
+    def files_of(self, table: TableId) -> tuple[FileManifest, ...]:
+        """Return the table's files, in the order of their changes."""
+        return tuple(file for file in self.files if file.table == table)
+
+    @property
+    def contracts(self) -> dict[TableId, tuple[int, ...]]:
+        """The contract versions that each table's files were written under, oldest first."""
+        versions: dict[TableId, set[int]] = {}
+        for file in self.files:
+            versions.setdefault(file.table, set()).add(file.contract_version)
+        return {table: tuple(sorted(found)) for table, found in versions.items()}
+
+    def to_json(self) -> str:
+        """Return the manifest as a JSON document."""
+        return json.dumps(asdict(self), indent=1, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Read what `to_json` wrote.
+
+        Raises:
+            ValueError: The text is not JSON.
+            KeyError: A field is missing.
+        """
+        data = json.loads(text)
+        files = tuple(FileManifest(**{**file, "table": TableId(**file["table"])}) for file in data["files"])
+        return cls(**{**data, "files": files})

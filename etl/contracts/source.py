@@ -46,7 +46,7 @@ _OLDEST_SERVER_VERSION = 150000
 _MAX_DECIMAL_DIGITS = 38
 _NUMERIC_HEADER = 4  # PostgreSQL's numeric typmod is (precision << 16 | scale) + 4, scale in 11 bits with sign.
 
-_SESSION = """
+SESSION = """
     SET timezone = 'UTC';
     SET datestyle = 'ISO, YMD';
     SET intervalstyle = 'postgres';
@@ -174,7 +174,7 @@ def open_source(url: str) -> psycopg.Connection:
     """
     try:
         connection = psycopg.connect(url, autocommit=True, prepare_threshold=None, **CONNECT)
-        connection.execute(_SESSION)
+        connection.execute(SESSION)
     except psycopg.ProgrammingError:
         # The driver's own words would repeat the URL, password and all.
         raise SourceNotReadyError("LAKEHOUSE_SOURCE_URL is not a connection URL of PostgreSQL: correct it.") from None
@@ -193,10 +193,10 @@ def check_source(connection: psycopg.Connection, tables: Sequence[TableId]) -> N
     try:
         server = _read_server(connection)
         found = _find(connection, tables)
-        keyed = _read_keys(connection, [table.oid for table in found.values()])
+        keyed = read_keys(connection, [table.oid for table in found.values()])
     except psycopg.OperationalError as error:
         raise SourceUnavailableError(f"The source database stopped answering: {first_line(error)}.") from error
-    problems = [*_server_problems(server), *_table_problems(tables, found, keyed, _quoted(server.role))]
+    problems = [*_server_problems(server), *_table_problems(tables, found, keyed, quoted(server.role))]
     if problems:
         raise SourceNotReadyError(" ".join(problems))
 
@@ -219,7 +219,7 @@ def read_contracts(connection: psycopg.Connection, tables: Sequence[TableId]) ->
     try:
         found = _find(connection, tables)
         oids = [table.oid for table in found.values()]
-        keys = _read_keys(connection, oids)
+        keys = read_keys(connection, oids)
         with connection.cursor(row_factory=class_row(_Column)) as cursor:
             columns = cursor.execute(_COLUMNS, [oids]).fetchall()
     except psycopg.OperationalError as error:
@@ -236,13 +236,13 @@ def read_contracts(connection: psycopg.Connection, tables: Sequence[TableId]) ->
                 name=row.name,
                 attnum=row.attnum,
                 source_type=row.source_type,
-                type=_logical_type(table, row.name, row.base_type, row.typmod),
+                type=logical_type(table, row.name, row.base_type, row.typmod),
                 nullable=not row.required,
             )
             for row in columns
             if row.oid == oid
         ]
-        _check_names(table, own)
+        check_names(table, own)
         contracts.append(
             TableContract(table=table, version=UNRECORDED_VERSION, columns=tuple(own), key=keys[oid]),
         )
@@ -261,7 +261,8 @@ def _find(connection: psycopg.Connection, tables: Sequence[TableId]) -> dict[Tab
     return {TableId(schema=row.schema, name=row.name): row for row in rows}
 
 
-def _read_keys(connection: psycopg.Connection, oids: Sequence[int]) -> dict[int, tuple[str, ...]]:
+def read_keys(connection: psycopg.Connection, oids: Sequence[int]) -> dict[int, tuple[str, ...]]:
+    """Return the primary keys' column names, in key order, by the tables' oids."""
     return {oid: tuple(key) for oid, key in connection.execute(_KEYS, [oids])}
 
 
@@ -285,7 +286,7 @@ def _server_problems(server: _Server) -> Iterator[str]:
         )
     if not server.may_replicate:
         yield (
-            f"Role {server.role} may not replicate. Run as a superuser: ALTER ROLE {_quoted(server.role)} REPLICATION;"
+            f"Role {server.role} may not replicate. Run as a superuser: ALTER ROLE {quoted(server.role)} REPLICATION;"
         )
 
 
@@ -303,8 +304,8 @@ def _table_problems(
             continue
         if not table.readable:
             yield (
-                f"Role {role} may not read {wanted}. Run: GRANT USAGE ON SCHEMA {_quoted(wanted.schema)} TO {role}; "
-                f"GRANT SELECT ON {_quoted(wanted.schema, wanted.name)} TO {role};"
+                f"Role {role} may not read {wanted}. Run: GRANT USAGE ON SCHEMA {quoted(wanted.schema)} TO {role}; "
+                f"GRANT SELECT ON {quoted(wanted.schema, wanted.name)} TO {role};"
             )
         if table.oid not in keyed:
             yield _keyless(wanted)
@@ -327,11 +328,11 @@ def _missing(table: TableId) -> str:
 def _keyless(table: TableId) -> str:
     return (
         f"Table {table} has no primary key, so its rows cannot be told apart. "
-        f"Run: ALTER TABLE {_quoted(table.schema, table.name)} ADD PRIMARY KEY (<columns>);"
+        f"Run: ALTER TABLE {quoted(table.schema, table.name)} ADD PRIMARY KEY (<columns>);"
     )
 
 
-def _logical_type(table: TableId, column: str, base_type: str, typmod: int) -> str:
+def logical_type(table: TableId, column: str, base_type: str, typmod: int) -> str:
     """Return the logical type of a ``pg_catalog`` base type; '' stands for a type of elsewhere.
 
     Raises:
@@ -340,7 +341,7 @@ def _logical_type(table: TableId, column: str, base_type: str, typmod: int) -> s
     if base_type == "money":
         raise UnsupportedColumnError(
             f"Column {column} of {table} has type money, whose text depends on the server's locale. "
-            f"Run: ALTER TABLE {_quoted(table.schema, table.name)} ALTER COLUMN {_quoted(column)} TYPE numeric(19,2);"
+            f"Run: ALTER TABLE {quoted(table.schema, table.name)} ALTER COLUMN {quoted(column)} TYPE numeric(19,2);"
         )
     if base_type == "numeric":
         return _decimal(typmod)
@@ -361,7 +362,7 @@ def _decimal(typmod: int) -> str:
     return f"{LogicalType.DECIMAL}({precision},{scale})" if precision <= _MAX_DECIMAL_DIGITS else LogicalType.TEXT
 
 
-def _check_names(table: TableId, columns: Sequence[Column]) -> None:
+def check_names(table: TableId, columns: Sequence[Column]) -> None:
     """Refuse names the lake cannot tell apart: its engines ignore case.
 
     Raises:
@@ -373,10 +374,11 @@ def _check_names(table: TableId, columns: Sequence[Column]) -> None:
         if names[column.name.lower()] > 1:
             raise UnsupportedColumnError(
                 f"Column {column.name} of {table} differs only by case from another, or from a field of bronze. "
-                f"Run: ALTER TABLE {_quoted(table.schema, table.name)} "
-                f"RENAME COLUMN {_quoted(column.name)} TO <another name>;"
+                f"Run: ALTER TABLE {quoted(table.schema, table.name)} "
+                f"RENAME COLUMN {quoted(column.name)} TO <another name>;"
             )
 
 
-def _quoted(*names: str) -> str:
+def quoted(*names: str) -> str:
+    """Return an identifier as SQL writes it."""
     return sql.Identifier(*names).as_string()

@@ -74,6 +74,7 @@ def full_load(
     on_rows: Callable[[TableId, int], None] = lambda _table, _rows: None,
     max_file_bytes: int = MAX_FILE_BYTES,
     sessions: int = SESSIONS,
+    slot: str | None = None,
 ) -> FullLoad:
     """Copy the tables as of one LSN into bronze.
 
@@ -89,6 +90,7 @@ def full_load(
         on_rows: Told, from several threads, how many more rows of a table were written.
         max_file_bytes: Compressed size at which a table's next file begins.
         sessions: How many tables are read at the same time, at most.
+        slot: Name of a slot to make, whose changes continue the load; after an error it may be there. None for no slot.
 
     Raises:
         ValueError: No table is given.
@@ -113,7 +115,7 @@ def full_load(
             remove_uncommitted(store, table)
         before = storage_of(control, tables)
         with ExitStack() as open_sessions:
-            with export_snapshot(source_url) as snapshot:
+            with export_snapshot(source_url, slot=slot) as snapshot:
                 tasks = len(tables) * (1 if fingerprint_sql is None else 2)
                 joined = [
                     open_sessions.enter_context(join_snapshot(source_url, snapshot))
@@ -133,7 +135,7 @@ def full_load(
             contracts.sort(key=lambda contract: before[contract.table].size_bytes, reverse=True)
             landing.run(joined, contracts)
         _check_alone(control)
-        return _commit(landing, tables, request_id)
+        return _commit(landing, tables, request_id, slot or "")
 
 
 class _Landing:
@@ -255,7 +257,7 @@ def _check_unmoved(before: Mapping[TableId, Storage], after: Mapping[TableId, St
             raise TableMovedError(table=table)
 
 
-def _commit(landing: _Landing, tables: Sequence[TableId], request_id: str) -> FullLoad:
+def _commit(landing: _Landing, tables: Sequence[TableId], request_id: str, slot: str) -> FullLoad:
     lsn = landing.snapshot.lsn
     manifest = LoadManifest(
         load_id=lsn.hex,
@@ -264,6 +266,7 @@ def _commit(landing: _Landing, tables: Sequence[TableId], request_id: str) -> Fu
         snapshot_at=landing.snapshot.taken_at.isoformat(),
         files=tuple(file for table in tables for file in landing.files[table]),
         tables=tuple(tables),
+        slot=slot,
     )
     if landing.fingerprints:
         document = {str(table): asdict(fingerprint) for table, fingerprint in landing.fingerprints.items()}

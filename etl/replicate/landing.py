@@ -30,7 +30,8 @@ from etl.replicate.snapshot import Block
 MAX_FILE_BYTES = 256 * 1024 * 1024
 """A file ends at the first block of rows at or beyond this compressed size."""
 
-_MAX_TEXT_BYTES = 2 * 1024**3  # Ends a file too, well below what readers accept: repetitive text hardly grows a file.
+MAX_TEXT_BYTES = 2 * 1024**3
+"""Ends a file too, well below what readers accept: repetitive text hardly grows a file."""
 
 _GZIP_LEVEL = 1  # Of igzip's 0 to 3. See docs/adr/0006 for what each costs and saves.
 _GZIP_WINDOW_BITS = 31  # zlib's way to ask for a gzip header and checksum.
@@ -99,9 +100,9 @@ def land_table(
     while block is not None:
         key = load_key(contract.table, first_number + len(files))
         with store.writer(key) as sink:
-            file = _GzipFile(sink)
+            file = GzipFile(sink)
             file.write(header)
-            while block is not None and file.size_bytes < max_file_bytes and file.text_bytes < _MAX_TEXT_BYTES:
+            while block is not None and file.size_bytes < max_file_bytes and file.text_bytes < MAX_TEXT_BYTES:
                 file.write(block)
                 on_rows(block.rows)
                 block = next(blocks, None)
@@ -156,7 +157,7 @@ def _is_committed(store: ObjectStore, key: str) -> bool:
     return any(info.key == load for info in store.list(load))
 
 
-class _GzipFile:
+class GzipFile:
     """Compresses, counts and hashes what goes into one file."""
 
     def __init__(self, sink: BinaryIO) -> None:
@@ -168,15 +169,18 @@ class _GzipFile:
         self.size_bytes = 0
 
     def write(self, block: Block) -> None:
+        """Add rows."""
         self._put(self._compressor.compress(block.text))
         self.rows += block.rows
         self.text_bytes += len(block.text)
 
     def finish(self) -> None:
+        """End the stream; the sink is the caller's to close."""
         self._put(self._compressor.flush())
 
     @property
     def sha256(self) -> str:
+        """Of what was written so far."""
         return self._hash.hexdigest()
 
     def _put(self, data: bytes) -> None:

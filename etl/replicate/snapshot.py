@@ -89,19 +89,26 @@ class Block:
 
 
 @contextmanager
-def export_snapshot(url: str, *, deadline_seconds: float = _SNAPSHOT_SECONDS) -> Iterator[Snapshot]:
+def export_snapshot(
+    url: str, *, slot: str | None = None, deadline_seconds: float = _SNAPSHOT_SECONDS
+) -> Iterator[Snapshot]:
     """Export a snapshot for as long as the block runs; sessions that joined it keep it afterwards.
+
+    Args:
+        url: Connection URL of a role that may replicate.
+        slot: Name of a slot to make, from which changes then continue; None for one that is gone afterwards.
+        deadline_seconds: How long to wait for the source's open transactions.
 
     Raises:
         SourceNotReadyError: No slot or sender is free, or the role may not replicate.
         SourceUnavailableError: No answer, or open transactions kept the source from a consistent point.
     """
-    with closing(open_source(url)) as control, closing(_open_replication(url)) as connection:
+    with closing(open_source(url)) as control, closing(open_replication(url)) as connection:
         taken_at = _scalar(control, "SELECT clock_timestamp()")
         assert isinstance(taken_at, datetime)
         deadline = time.monotonic() + deadline_seconds
-        slot = _create_slot(connection.pgconn, control, deadline)
-        lsn, name = (slot.get_value(0, column) or b"" for column in (1, 2))
+        created = _create_slot(connection.pgconn, control, slot, deadline)
+        lsn, name = (created.get_value(0, column) or b"" for column in (1, 2))
         yield Snapshot(lsn=Lsn.parse(lsn.decode()), name=name.decode(), taken_at=taken_at)
 
 
@@ -266,7 +273,7 @@ def _end_of_copy(pgconn: pq.abc.PGconn) -> int:
     return promised
 
 
-def _open_replication(url: str) -> psycopg.Connection:
+def open_replication(url: str) -> psycopg.Connection:
     """Open a session that understands replication commands.
 
     Raises:
@@ -285,8 +292,10 @@ def _open_replication(url: str) -> psycopg.Connection:
         raise SourceUnavailableError(f"The source does not accept a replication connection: {reason}.") from error
 
 
-def _create_slot(pgconn: pq.abc.PGconn, control: psycopg.Connection, deadline: float) -> pq.abc.PGresult:
-    """Create a temporary slot; its row is (name, consistent point, snapshot, plugin).
+def _create_slot(
+    pgconn: pq.abc.PGconn, control: psycopg.Connection, permanent_name: str | None, deadline: float
+) -> pq.abc.PGresult:
+    """Create a slot, temporary unless named; its row is (name, consistent point, snapshot, plugin).
 
     The server first waits for every transaction that has written something, so this may
     take as long as the longest of them.
@@ -295,9 +304,9 @@ def _create_slot(pgconn: pq.abc.PGconn, control: psycopg.Connection, deadline: f
         SourceNotReadyError: No slot is free, or the role may not replicate.
         SourceUnavailableError: A transaction outlived the deadline, or the source stopped answering.
     """
-    name = f"lakeside_load_{secrets.token_hex(8)}"
+    name = permanent_name or f"lakeside_load_{secrets.token_hex(8)} TEMPORARY"
     try:
-        command = f"CREATE_REPLICATION_SLOT {name} TEMPORARY LOGICAL pgoutput (SNAPSHOT 'export')"
+        command = f"CREATE_REPLICATION_SLOT {name} LOGICAL pgoutput (SNAPSHOT 'export')"
         pgconn.send_query(command.encode())
         socket = select.poll()
         socket.register(pgconn.socket, select.POLLIN)

@@ -123,8 +123,8 @@ def test_a_table_rewritten_while_the_snapshot_is_taken_is_noticed_not_loaded_emp
     source.execute("CREATE TABLE subject (id bigint PRIMARY KEY, n integer); INSERT INTO subject VALUES (1, 1)")
 
     @contextmanager
-    def exported_just_before_the_change(url: str) -> Iterator[Snapshot]:
-        with export_snapshot(url) as snapshot:
+    def exported_just_before_the_change(url: str, **options: str | None) -> Iterator[Snapshot]:
+        with export_snapshot(url, **options) as snapshot:
             source.execute(change)
             yield snapshot
 

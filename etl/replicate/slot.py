@@ -1,0 +1,265 @@
+"""The slot and the publication: what must stand at the source for changes to be read, and whether it does.
+
+A slot makes the source keep its log until a reader has confirmed it. A publication says
+which tables' changes are sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import ClassVar, NamedTuple
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import class_row
+
+from etl.contracts.source import first_line, quoted, read_contracts
+from etl.contracts.table import TableId
+from etl.errors import OperatorError, TransientError
+from etl.ports.replicator import SourceNotReadyError, SourceUnavailableError
+from etl.replicate.shape import check_change_names
+
+PUBLICATION = "lakeside"
+
+_GENERATED_SINCE = 180000
+_RESYNC = "Run `manage.py lakehouse resync`: it takes a new full load and goes on from there."
+
+_SLOT = """
+    SELECT plugin::text, database = current_database() AS is_of_this_database, active_pid,
+           confirmed_flush_lsn::text AS confirmed_lsn, coalesce(wal_status, '') AS wal_status, safe_wal_size,
+           pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn)::bigint AS lag_bytes
+      FROM pg_replication_slots WHERE slot_name = %s
+"""
+
+_PUBLISHED = """
+    SELECT n.nspname AS schema, c.relname AS name, r.prqual IS NOT NULL OR r.prattrs IS NOT NULL AS is_partial
+      FROM pg_publication p
+      JOIN pg_publication_rel r ON r.prpubid = p.oid
+      JOIN pg_class c ON c.oid = r.prrelid
+      JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE p.pubname = %s
+"""
+
+_PUBLICATION = """
+    SELECT pubinsert AND pubupdate AND pubdelete AND pubtruncate AS sends_all, pubviaroot AS as_root,
+           puballtables OR EXISTS (SELECT FROM pg_publication_namespace WHERE pnpubid = oid) AS is_open
+      FROM pg_publication WHERE pubname = %s
+"""
+
+_IDENTITIES = """
+    SELECT n.nspname AS schema, c.relname AS name, c.relpersistence = 'u' AS is_unlogged,
+           c.relreplident = 'f'
+           OR EXISTS (SELECT FROM pg_index i
+                       WHERE i.indrelid = c.oid AND i.indimmediate AND i.indisvalid
+                         AND CASE c.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident END
+                         AND (SELECT p.indkey::int2[] FROM pg_index p WHERE p.indrelid = c.oid AND p.indisprimary)
+                             <@ i.indkey::int2[]) AS has_identity,
+           (SELECT array_agg(a.attname::text ORDER BY a.attnum) FROM pg_attribute a
+             WHERE a.attrelid = c.oid AND NOT a.attisdropped AND a.attgenerated = 's') AS stored,
+           (SELECT array_agg(a.attname::text ORDER BY a.attnum) FROM pg_attribute a
+             WHERE a.attrelid = c.oid AND NOT a.attisdropped AND a.attgenerated = 'v') AS virtual
+      FROM pg_class c
+      JOIN pg_namespace n ON n.oid = c.relnamespace
+      JOIN unnest(%s::text[], %s::text[]) AS wanted(schema, name)
+        ON wanted.schema = n.nspname AND wanted.name = c.relname
+"""
+
+
+class SlotLostError(OperatorError):
+    """The source no longer keeps the log from where bronze ends, so changes in between cannot be read."""
+
+    guidance: ClassVar[str] = _RESYNC
+
+
+class SlotBusyError(TransientError):
+    """Another replicator reads the slot."""
+
+    guidance: ClassVar[str] = "Stop the other replicator: one reads a slot at a time."
+
+
+class Slot(NamedTuple):
+    """What the source says of a slot (a row of `_SLOT`)."""
+
+    plugin: str
+    is_of_this_database: bool
+    active_pid: int | None
+    """Process at the source that serves a reader now."""
+    confirmed_lsn: str | None
+    wal_status: str
+    """``lost`` once the log it needs is gone."""
+    safe_wal_size: int | None
+    """Bytes that may still be written before the slot is lost; None without a limit."""
+    lag_bytes: int | None
+
+
+class _Published(NamedTuple):
+    """A row of `_PUBLISHED`."""
+
+    schema: str
+    name: str
+    is_partial: bool
+
+
+class _Publication(NamedTuple):
+    """The row of `_PUBLICATION`."""
+
+    sends_all: bool
+    as_root: bool
+    is_open: bool
+
+
+class _Identity(NamedTuple):
+    """A row of `_IDENTITIES`."""
+
+    schema: str
+    name: str
+    is_unlogged: bool
+    has_identity: bool
+    stored: list[str] | None
+    virtual: list[str] | None
+
+
+def read_slot(connection: psycopg.Connection, name: str) -> Slot | None:
+    """Return what the source says of a slot; None if there is none.
+
+    Raises:
+        SourceUnavailableError: The source did not answer.
+    """
+    try:
+        with connection.cursor(row_factory=class_row(Slot)) as cursor:
+            return cursor.execute(_SLOT, [name]).fetchone()
+    except psycopg.Error as error:
+        raise SourceUnavailableError(f"The source stopped answering: {first_line(error)}.") from error
+
+
+def check_slot(connection: psycopg.Connection, name: str) -> Slot:
+    """Return a slot from which changes can be read.
+
+    Raises:
+        SlotLostError: There is none, or the source threw away what it was to keep.
+        SourceNotReadyError: It is somebody else's.
+        SourceUnavailableError: The source did not answer.
+    """
+    slot = read_slot(connection, name)
+    if slot is None:
+        raise SlotLostError(f"The source has no slot {name}: it was dropped, or the server was replaced. {_RESYNC}")
+    if slot.plugin != "pgoutput" or not slot.is_of_this_database:
+        raise SourceNotReadyError(
+            f"Slot {name} is another database's or another program's. "
+            f"If nobody needs it, run: SELECT pg_drop_replication_slot('{name}');"
+        )
+    if slot.wal_status == "lost":
+        raise SlotLostError(
+            f"The source's log grew beyond max_slot_wal_keep_size while nobody read slot {name}, "
+            f"so what it was to keep is gone. {_RESYNC}"
+        )
+    return slot
+
+
+def drop_slot(connection: psycopg.Connection, name: str) -> None:
+    """Remove a slot; absent is fine.
+
+    Raises:
+        SlotBusyError: It is being read.
+        SourceUnavailableError: The source did not answer.
+    """
+    query = "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = %s"
+    try:
+        connection.execute(query, [name])
+    except psycopg.errors.UndefinedObject:
+        return
+    except psycopg.errors.ObjectInUse as error:
+        raise SlotBusyError(f"Slot {name} is being read: {first_line(error)}.") from error
+    except psycopg.Error as error:
+        raise SourceUnavailableError(f"The source stopped answering: {first_line(error)}.") from error
+
+
+def check_changes(connection: psycopg.Connection, tables: Sequence[TableId]) -> None:
+    """Check, after `check_source`, that the tables' changes can be replicated.
+
+    Raises:
+        SourceNotReadyError: Something is missing; the message lists everything, each with the SQL that mends it.
+        UnsupportedColumnError: A column cannot be carried.
+        SourceUnavailableError: The source did not answer.
+    """
+    for contract in read_contracts(connection, tables):
+        check_change_names(contract.table, contract.column_names)
+    parameters = [[table.schema for table in tables], [table.name for table in tables]]
+    try:
+        with connection.cursor(row_factory=class_row(_Identity)) as cursor:
+            rows = cursor.execute(_IDENTITIES, parameters).fetchall()
+    except psycopg.OperationalError as error:
+        raise SourceUnavailableError(f"The source stopped answering: {first_line(error)}.") from error
+    version = connection.info.server_version
+    problems = [problem for row in rows for problem in _identity_problems(row, version)]
+    if problems:
+        raise SourceNotReadyError(" ".join(problems))
+
+
+def ensure_publication(connection: psycopg.Connection, tables: Sequence[TableId], name: str = PUBLICATION) -> None:
+    """Have the publication send every change of exactly these tables; create or alter it if the role may.
+
+    Raises:
+        SourceNotReadyError: It does not, and the role may not change it; the message says the SQL.
+        SourceUnavailableError: The source did not answer.
+    """
+    try:
+        statement = _mending(connection, tables, name)
+        if statement is None:
+            return
+        try:
+            connection.execute(statement)
+        except (psycopg.errors.InsufficientPrivilege, psycopg.errors.ObjectNotInPrerequisiteState) as error:
+            raise SourceNotReadyError(
+                f"Publication {name} does not send the changes of the replicated tables. "
+                f"As the tables' owner, run: {statement.as_string()};"
+            ) from error
+    except psycopg.OperationalError as error:
+        raise SourceUnavailableError(f"The source stopped answering: {first_line(error)}.") from error
+
+
+def _mending(connection: psycopg.Connection, tables: Sequence[TableId], name: str) -> sql.Composed | None:
+    """Return what has to be run for the publication to be right; None if it is."""
+    with connection.cursor(row_factory=class_row(_Publication)) as cursor:
+        publication = cursor.execute(_PUBLICATION, [name]).fetchone()
+    with connection.cursor(row_factory=class_row(_Published)) as cursor:
+        published = cursor.execute(_PUBLISHED, [name]).fetchall()
+    names = sql.SQL(", ").join(sql.Identifier(table.schema, table.name) for table in tables)
+    options = "publish = 'insert, update, delete, truncate', publish_via_partition_root = true"
+    if connection.info.server_version >= _GENERATED_SINCE:
+        options += ", publish_generated_columns = stored"
+    identifier, with_options = sql.Identifier(name), sql.SQL(options)
+    if publication is None:
+        return sql.SQL("CREATE PUBLICATION {} FOR TABLE {} WITH ({})").format(identifier, names, with_options)
+    if publication.is_open:
+        raise SourceNotReadyError(
+            f"Publication {name} sends more than the replicated tables. Run: DROP PUBLICATION {quoted(name)};"
+        )
+    if not publication.sends_all or not publication.as_root:
+        return sql.SQL("ALTER PUBLICATION {} SET ({})").format(identifier, with_options)
+    wanted = {(table.schema, table.name) for table in tables}
+    if {(row.schema, row.name) for row in published} != wanted or any(row.is_partial for row in published):
+        return sql.SQL("ALTER PUBLICATION {} SET TABLE {}").format(identifier, names)
+    return None
+
+
+def _identity_problems(row: _Identity, server_version: int) -> Iterator[str]:
+    table = TableId(schema=row.schema, name=row.name)
+    alter = f"Run: ALTER TABLE {quoted(row.schema, row.name)}"
+    if row.is_unlogged:
+        yield f"Table {table} is unlogged, so the source sends no changes of it. {alter} SET LOGGED;"
+    if not row.has_identity:
+        yield (
+            f"Table {table} would not say which row it deletes: its replica identity lacks its primary key, "
+            f"or the key is deferrable. {alter} REPLICA IDENTITY FULL;"
+        )
+    if row.virtual:
+        yield (
+            f"Columns {', '.join(row.virtual)} of {table} are computed when read, so changes do not carry them. "
+            "Make them STORED, or leave the table out of LAKEHOUSE_SOURCE_TABLES."
+        )
+    if row.stored and server_version < _GENERATED_SINCE:
+        yield (
+            f"Columns {', '.join(row.stored)} of {table} are generated, and PostgreSQL sends such with changes "
+            "only from version 18 on. Upgrade the source, or leave the table out of LAKEHOUSE_SOURCE_TABLES."
+        )
