@@ -44,7 +44,7 @@ class Answer:
 
 
 @pytest.fixture
-def worker(lakehouse: FakeLakehouse) -> Iterator[None]:
+def worker(control_plane: list[dict[str, object]], lakehouse: FakeLakehouse) -> Iterator[None]:
     """A worker that moves whatever run there is."""
     with working(lambda run_id: advance(run_id, lakehouse=lakehouse.ports, now=NOW)):
         yield
