@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,6 +10,8 @@ import psutil
 
 from config.embedded.run_folder import StackRecord
 
+_PROGRAMS = ("celery", "gunicorn", "etl.jobs", "etl.jobs.warm", "valkey-server", "redis-server", "manage.py")
+"""What a supervisor starts, and what that starts. Nobody else's shell is ended for holding our variables."""
 _TERM_SECONDS = 8.0
 _KILL_SECONDS = 5.0
 
@@ -18,12 +19,13 @@ _KILL_SECONDS = 5.0
 def find_leftovers(home: Path, record: StackRecord | None) -> list[psutil.Process]:
     """Return processes that belong to a stack in ``home`` but not to this process.
 
-    They are the children that the record names, by pid and time of creation, and whatever
-    inherited the supervisor's mark in its environment.
+    They are the children that the record names, by pid and time of creation, and those of
+    our programs that inherited the supervisor's mark in their environment.
     """
     recorded = {process.pid: process for child in (record.children if record else ()) if (process := child.process())}
     marked = {process.pid: process for process in psutil.process_iter() if _is_marked(process, home)}
-    ours = {os.getpid(), *(child.pid for child in psutil.Process().children(recursive=True))}
+    this = psutil.Process()
+    ours = {each.pid for each in (this, *this.parents(), *this.children(recursive=True))}
     return [process for pid, process in {**recorded, **marked}.items() if pid not in ours]
 
 
@@ -42,8 +44,10 @@ def end_processes(processes: Iterable[psutil.Process]) -> None:
 
 def _is_marked(process: psutil.Process, home: Path) -> bool:
     try:
-        environment = process.environ()
+        environment, command = process.environ(), process.cmdline()
     except (psutil.Error, OSError):
+        return False
+    if not any(Path(word).name in _PROGRAMS for word in command):
         return False
     mark = {"LAKEHOUSE_SUPERVISED": "true", "LAKEHOUSE_HOME": str(home)}
     return bool(mark.items() <= environment.items())

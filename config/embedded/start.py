@@ -27,6 +27,11 @@ def start(scenario: Scenario, *, port: int | None) -> None:
         _tell_running(RunFolder(home), port)
     except StackError as error:
         sys.exit(str(error))
+    except OSError as error:  # A full disk, a folder that is closed or is none.
+        sys.exit(
+            f"{error.filename or home} cannot be used: {error.strerror}. Free space, correct its permissions, "
+            "or set LAKEHOUSE_HOME to another folder."
+        )
 
 
 def _tell_running(folder: RunFolder, wanted_port: int | None) -> None:

@@ -215,13 +215,15 @@ class Supervisor:
 
     def _stop(self) -> None:
         """Stop everything in order: clients before the servers they use."""
-        self._enter(StackState.STOPPING)
+        with contextlib.suppress(OSError):  # A full disk must not keep anything from being stopped.
+            self._enter(StackState.STOPPING)
         by_name = {service.name: service for service in self._services}
         for name in _STOP_ORDER:
             if name in by_name:
                 by_name[name].stop()
             if name == "web":
-                self._end_orphans()
+                with contextlib.suppress(psutil.Error):
+                    self._end_orphans()
 
     def _wait_until_healthy(self) -> None:
         deadline = time.monotonic() + _HEALTHY_SECONDS
@@ -252,8 +254,8 @@ class Supervisor:
         """Collect adopted descendants that have ended, so that they do not stay zombies."""
         known = {service.process.pid for service in self._services if service.process is not None}
         for child in psutil.Process().children():
-            if child.pid not in known and child.status() == psutil.STATUS_ZOMBIE:
-                with contextlib.suppress(ChildProcessError):
+            with contextlib.suppress(psutil.NoSuchProcess, ChildProcessError):
+                if child.pid not in known and child.status() == psutil.STATUS_ZOMBIE:
                     os.waitpid(child.pid, os.WNOHANG)
 
     def _rotate_logs(self) -> None:

@@ -88,6 +88,24 @@ def test_development_generates_a_private_key_once(tmp_path: Path):
     assert len(first) >= 50
 
 
+def test_a_home_that_cannot_be_written_is_one_sentence(tmp_path: Path):
+    (tmp_path / "file").touch()
+    done = run(tmp_path / "file" / "home", ENTRY_POINTS["manage.py"])
+    assert done.returncode == 2
+    assert done.stderr.strip().endswith("correct LAKEHOUSE_HOME or its permissions.")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_stack_whose_home_cannot_be_written_is_one_sentence(tmp_path: Path):
+    (tmp_path / "run").touch()
+    done = run(tmp_path, ["manage.py", "up"])
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"{tmp_path}/run cannot be used: File exists. Free space, correct its permissions, "
+        "or set LAKEHOUSE_HOME to another folder.\n"
+    )
+
+
 def test_a_command_without_a_database_says_what_to_do(tmp_path: Path):
     done = run(tmp_path, ["manage.py", "showmigrations"])
     assert done.returncode == 1

@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from config import env
 from config.embedded.leftovers import end_processes, find_leftovers
 from config.embedded.run_folder import Child, StackRecord, StackState
 
@@ -17,7 +18,7 @@ from config.embedded.run_folder import Child, StackRecord, StackState
 ORPHANING = """
 import subprocess, sys
 silent = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-child = subprocess.Popen([sys.executable, "-c", sys.argv[1]], start_new_session=True, **silent)
+child = subprocess.Popen([sys.executable, "-c", *sys.argv[1:]], start_new_session=True, **silent)
 print(child.pid)
 """
 PATIENT = "import time; time.sleep(120)"
@@ -28,9 +29,13 @@ STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); 
 def orphan() -> Iterator[Callable[..., psutil.Process]]:
     started: list[psutil.Process] = []
 
-    def start(program: str = PATIENT, **values: str) -> psutil.Process:
+    def start(program: str = PATIENT, *arguments: str, **values: str) -> psutil.Process:
         done = subprocess.run(
-            [sys.executable, "-c", ORPHANING, program], env=values, capture_output=True, text=True, check=True
+            [sys.executable, "-c", ORPHANING, program, *arguments],
+            env=values,
+            capture_output=True,
+            text=True,
+            check=True,
         )
         started.append(psutil.Process(int(done.stdout)))
         return started[-1]
@@ -46,11 +51,31 @@ def record(*children: Child) -> StackRecord:
     return StackRecord(state=StackState.READY, supervisor=gone, port=8000, children=children)
 
 
-def test_a_process_with_the_mark_of_this_home_is_found(tmp_path: Path, orphan: Callable[..., psutil.Process]):
-    ours = orphan(LAKEHOUSE_SUPERVISED="true", LAKEHOUSE_HOME=str(tmp_path))
-    orphan(LAKEHOUSE_SUPERVISED="true", LAKEHOUSE_HOME="/elsewhere")
-    orphan(LAKEHOUSE_HOME=str(tmp_path))
+def test_one_of_our_programs_with_the_mark_of_this_home_is_found(tmp_path: Path, orphan: Callable[..., psutil.Process]):
+    mark = {"LAKEHOUSE_SUPERVISED": "true", "LAKEHOUSE_HOME": str(tmp_path)}
+    ours = orphan(PATIENT, "etl.jobs", **mark)
+    orphan(PATIENT, "etl.jobs", **{**mark, "LAKEHOUSE_HOME": "/elsewhere"})
+    orphan(PATIENT, "etl.jobs", LAKEHOUSE_HOME=str(tmp_path))
+    orphan(PATIENT, "somebody's shell", **mark)
     assert find_leftovers(tmp_path, None) == [ours]
+
+
+def test_who_started_us_is_never_a_leftover(tmp_path: Path):
+    program = (
+        "import sys; from pathlib import Path; from config.embedded.leftovers import find_leftovers; "
+        "print(find_leftovers(Path(sys.argv[1]), None))"
+    )
+    starts = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {program!r}, sys.argv[1]], check=True)"
+    mark = {"LAKEHOUSE_SUPERVISED": "true", "LAKEHOUSE_HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", starts, str(tmp_path), "manage.py"],
+        env={**env.child_environment({}), **mark},
+        cwd=env.PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "[]\n"
 
 
 def test_a_recorded_process_is_found_by_id_and_time_of_creation(tmp_path: Path, orphan: Callable[..., psutil.Process]):
