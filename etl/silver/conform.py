@@ -11,7 +11,7 @@ of ``$`` (Java's ``$`` also matches before a final newline), no hour 24, no year
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from etl.bronze.layout import CHANGE_SEQ_FIELD, COMMITTED_AT_FIELD, OP_FIELD
 from etl.contracts.table import Column, TableContract
@@ -70,49 +70,36 @@ def typed(name: str, logical_type: str) -> str:
     return f"CASE WHEN {_matches(text, pattern)} THEN {cast.format(text=text)} END"
 
 
-def reject_reason(contract: TableContract, *, operations: Collection[str]) -> str:
-    """Return the SQL expression for the first reason against a row; NULL for a good one.
-
-    Reasons: ``bad_op``, ``missing_change_seq``, ``bad_key:<column>``, and, but for deletes,
-    which carry only the key, ``missing_or_invalid:<column>`` or ``invalid:<column>``.
-
-    Args:
-        contract: The version under which the rows were written.
-        operations: Values of ``Op`` that are expected, e.g. ``I`` alone in a full load.
-    """
-    op, change_seq = identifier(OP_FIELD), identifier(CHANGE_SEQ_FIELD)
-    committed_at = typed(COMMITTED_AT_FIELD, LogicalType.TIMESTAMPTZ)
-    expected = ", ".join(literal(operation) for operation in sorted(operations))
-    branches = [
-        f"WHEN {op} IS NULL OR {op} NOT IN ({expected}) THEN 'bad_op'",
-        f"WHEN {change_seq} IS NULL OR NOT {_matches(change_seq, _CHANGE_SEQ)} THEN 'missing_change_seq'",
-        f"WHEN {committed_at} IS NULL THEN {literal(f'missing_or_invalid:{COMMITTED_AT_FIELD}')}",
-    ]
-    branches += [
-        f"WHEN {typed(name, contract.column(name).type)} IS NULL THEN {literal(f'bad_key:{name}')}"
-        for name in contract.key
-    ]
-    branches += [
-        f"WHEN {op} <> 'D' AND {_broken(column)} THEN {literal(_reason(column))}"
-        for column in contract.columns
-        if column.name not in contract.key and not _always_good(column)
-    ]
-    return f"CASE {' '.join(branches)} END"
-
-
 def conformed(contract: TableContract, relation: str, *, operations: Collection[str]) -> str:
     """Return a SELECT of every row of a bronze relation, typed.
 
     Columns: the contract's, ``_committed_at``, ``_change_seq``, and ``_reason``, which is
-    NULL in good rows. In a rejected row, values that could not be cast are NULL.
+    NULL in good rows. In a rejected row, values that could not be cast are NULL. Reasons:
+    ``bad_op``, ``missing_change_seq``, ``bad_key:<column>``, and, but for deletes, which
+    carry only the key, ``missing_or_invalid:<column>`` or ``invalid:<column>``.
+
+    Args:
+        contract: The version under which the rows were written.
+        relation: The rows as text, to stand after FROM (`etl.bronze.reader.bronze_relation_sql`).
+        operations: Values of ``Op`` that are expected, e.g. ``I`` alone in a full load.
     """
-    columns = [f"{typed(column.name, column.type)} AS {identifier(column.name)}" for column in contract.columns]
-    columns += [
-        f"{typed(COMMITTED_AT_FIELD, LogicalType.TIMESTAMPTZ)} AS {identifier(COMMITTED_AT_FIELD)}",
-        identifier(CHANGE_SEQ_FIELD),
-        f"{reject_reason(contract, operations=operations)} AS {identifier(REASON_COLUMN)}",
-    ]
-    return f"SELECT {', '.join(columns)} FROM {relation}"
+    names = [*contract.column_names, COMMITTED_AT_FIELD, CHANGE_SEQ_FIELD]
+    reason = f"{_reject_reason(contract, operations)} AS {identifier(REASON_COLUMN)}"
+    return f"SELECT {', '.join(map(identifier, names))}, {reason} FROM ({_cast_once(contract, relation)})"
+
+
+def reasons(contract: TableContract, relation: str, *, operations: Collection[str], keep: Sequence[str]) -> str:
+    """Return a SELECT of ``keep``, columns of the bronze relation, and each row's ``_reason``.
+
+    Args:
+        contract: The version under which the rows were written.
+        relation: The rows as text, to stand after FROM.
+        operations: Values of ``Op`` that are expected.
+        keep: Columns that are none of the contract's, such as ``filename``.
+    """
+    reason = f"{_reject_reason(contract, operations)} AS {identifier(REASON_COLUMN)}"
+    kept = "".join(f"{identifier(name)}, " for name in keep)
+    return f"SELECT {kept}{reason} FROM ({_cast_once(contract, relation, keep=keep)})"
 
 
 def latest(contract: TableContract, relation: str) -> str:
@@ -138,14 +125,52 @@ def _decimal_form(logical_type: str) -> tuple[str, str]:
     return pattern, f"TRY_CAST({{text}} AS DECIMAL({precision},{scale}))"
 
 
+def _cast_once(contract: TableContract, relation: str, *, keep: Sequence[str] = ()) -> str:
+    """Return a SELECT that casts every value, once: what follows looks at results, not at text again.
+
+    Columns: ``keep``, ``Op``, the change sequence, the typed values under their names, and,
+    for nullable columns that may be refused, whether there was any text.
+    """
+    columns = [identifier(name) for name in (*keep, OP_FIELD, CHANGE_SEQ_FIELD)]
+    columns.append(f"{typed(COMMITTED_AT_FIELD, LogicalType.TIMESTAMPTZ)} AS {identifier(COMMITTED_AT_FIELD)}")
+    for column in contract.columns:
+        columns.append(f"{typed(column.name, column.type)} AS {identifier(column.name)}")
+        if column.nullable and not _always_good(column):
+            columns.append(f"{identifier(column.name)} IS NOT NULL AS {_given(column)}")
+    return f"SELECT {', '.join(columns)} FROM {relation}"
+
+
+def _reject_reason(contract: TableContract, operations: Collection[str]) -> str:
+    """Return the SQL expression, over `_cast_once`, for the first reason against a row; NULL for a good one."""
+    op, change_seq = identifier(OP_FIELD), identifier(CHANGE_SEQ_FIELD)
+    expected = ", ".join(literal(operation) for operation in sorted(operations))
+    branches = [
+        f"WHEN {op} IS NULL OR {op} NOT IN ({expected}) THEN 'bad_op'",
+        f"WHEN {change_seq} IS NULL OR NOT {_matches(change_seq, _CHANGE_SEQ)} THEN 'missing_change_seq'",
+        f"WHEN {identifier(COMMITTED_AT_FIELD)} IS NULL THEN {literal(f'missing_or_invalid:{COMMITTED_AT_FIELD}')}",
+    ]
+    branches += [f"WHEN {identifier(name)} IS NULL THEN {literal(f'bad_key:{name}')}" for name in contract.key]
+    branches += [
+        f"WHEN {op} <> 'D' AND {_broken(column)} THEN {literal(_reason(column))}"
+        for column in contract.columns
+        if column.name not in contract.key and not _always_good(column)
+    ]
+    return f"CASE {' '.join(branches)} END"
+
+
 def _always_good(column: Column) -> bool:
     return column.nullable and family(column.type) is LogicalType.TEXT
 
 
 def _broken(column: Column) -> str:
     """Return the condition under which a column's value is refused."""
-    value = f"({typed(column.name, column.type)}) IS NULL"
-    return f"{identifier(column.name)} IS NOT NULL AND {value}" if column.nullable else value
+    missing = f"{identifier(column.name)} IS NULL"
+    return f"{_given(column)} AND {missing}" if column.nullable else missing
+
+
+def _given(column: Column) -> str:
+    """Return the name of the column that tells whether there was any text; no field of bronze is called so."""
+    return identifier(f"{column.name}\ngiven")
 
 
 def _reason(column: Column) -> str:

@@ -16,10 +16,12 @@ from etl.contracts.table import TableContract, TableId
 from etl.engine.sql import identifier, literal
 from etl.ports.object_store import ObjectMissingError, ObjectStore
 from etl.replicate.lsn import change_seq
-from etl.silver.conform import REASON_COLUMN, conformed, reject_reason
+from etl.silver.conform import REASON_COLUMN, conformed, reasons
 
 _OPERATIONS = frozenset({"I"})
 _NO_LIMIT = 2**63 - 1
+_ROW, _RAW = "row\n", "raw\n"
+"""Names beside the contract's columns; no field of bronze is called so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,9 +66,9 @@ class LoadedTable:
         Raises:
             BronzeDamagedError: A file gives more or fewer rows than were written.
         """
-        reason = reject_reason(self.contract, operations=_OPERATIONS)
+        found = reasons(self.contract, self._relation(), operations=_OPERATIONS, keep=["filename"])
         counts = connection.execute(
-            f"SELECT filename, COUNT(*), COUNT(*) FILTER ({reason} IS NOT NULL) FROM {self._relation()} GROUP BY ALL"
+            f"SELECT filename, COUNT(*), COUNT({identifier(REASON_COLUMN)}) FROM ({found}) GROUP BY ALL"
         ).fetchall()
         check_rows(self.files, {filename: rows for filename, rows, _ in counts}, self.store)
         return sum(rejects for _, _, rejects in counts)
@@ -87,12 +89,16 @@ class LoadedTable:
         """Number a file's rows as they stand, which needs a scan of that file alone, then keep the rejects."""
         relation = bronze_relation_sql(self.contract, [self.store.uri(file.key)], null_marker=file.null_marker)
         raw = ", ".join(identifier(name) for name in fields(self.contract))
+        numbered = (
+            f"(SELECT *, ROW_NUMBER() OVER () AS {identifier(_ROW)}, "
+            f"TO_JSON(STRUCT_PACK({raw})) AS {identifier(_RAW)} FROM {relation})"
+        )
+        found = reasons(self.contract, numbered, operations=_OPERATIONS, keep=[_ROW, _RAW])
         return (
             f"SELECT {literal(self.load.load_id)} AS load_id, {literal(file.key)} AS file, "
-            f"numbered AS row, {identifier(REASON_COLUMN)} AS reason, CAST(raw AS VARCHAR) AS raw "
-            f"FROM (SELECT ROW_NUMBER() OVER () AS numbered, TO_JSON(STRUCT_PACK({raw})) AS raw, "
-            f"{reject_reason(self.contract, operations=_OPERATIONS)} AS {identifier(REASON_COLUMN)} FROM {relation}) "
-            f"WHERE {identifier(REASON_COLUMN)} IS NOT NULL"
+            f"{identifier(_ROW)} AS row, {identifier(REASON_COLUMN)} AS reason, "
+            f"CAST({identifier(_RAW)} AS VARCHAR) AS raw "
+            f"FROM ({found}) WHERE {identifier(REASON_COLUMN)} IS NOT NULL"
         )
 
 
