@@ -32,7 +32,7 @@ class SettingMissingError(OperatorError):
 class BackendIncompleteError(OperatorError):
     """The chosen backend does not have every port yet."""
 
-    guidance: ClassVar[str] = "Set LAKEHOUSE_BACKEND=embedded; LAKEHOUSE_LAKE_URI=s3://... already keeps bronze on S3."
+    guidance: ClassVar[str] = "Set LAKEHOUSE_BACKEND=embedded, and LAKEHOUSE_LAKE_URI to a folder."
 
 
 @functools.cache
@@ -48,6 +48,8 @@ def lakehouse() -> Lakehouse:
             f"The {settings.LAKEHOUSE.backend} backend has an object store so far; "
             "its replicator, catalog, job runner and query engine are missing."
         )
+    if settings.LAKEHOUSE.lake_uri.startswith("s3://"):
+        raise BackendIncompleteError("The embedded backend keeps the lake in a folder, not on S3.")
     from lakehouse_admin.adapters.embedded.catalog import IcebergCatalog  # noqa: PLC0415 - web processes do without
 
     lake = lake_config()
