@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -40,7 +41,8 @@ def test_beat_is_healthy_once_it_has_recorded_a_tick(of_stack: Stack):
 
 
 def test_nothing_is_not(servers: Servers, monkeypatch: pytest.MonkeyPatch):
-    values = {"REDIS_URL": servers.valkey.url, "APP_DATABASE_URL": servers.postgres.url, "LAKEHOUSE_SUPERVISED": "true"}
+    empty = urlsplit(servers.postgres.url)._replace(path="/postgres").geturl()
+    values = {"REDIS_URL": servers.valkey.url, "APP_DATABASE_URL": empty, "LAKEHOUSE_SUPERVISED": "true"}
     monkeypatch.setattr(env, "load", lambda: env.read(values))
     monkeypatch.setattr(container_health, "_PATIENCE_SECONDS", 0.2)
     assert "does not answer" in str(container_health.main(["worker"]))
