@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psycopg
 
-from config.embedded import services
+from config.embedded import python_services
 from config.embedded.supervisor import Scenario, Supervisor
 
 _HAS_TENANTS_SQL = "SELECT EXISTS (SELECT FROM tenants)"
@@ -47,7 +47,7 @@ class Demo(Scenario):
         """Run the pipeline once, unless something is published already."""
         if not _holds(stack, _HAS_PUBLICATION_SQL):
             with stack.report.step("First pipeline run"):
-                environment = services.worker_environment(stack.home, stack.values)
+                environment = python_services.worker_environment(stack.home, stack.values)
                 stack.command("lakehouse", "run", "--wait", environment=environment)
 
     def welcome(self, stack: Supervisor) -> str:

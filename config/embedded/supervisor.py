@@ -23,15 +23,15 @@ from types import FrameType
 import psutil
 
 from config import env
-from config.embedded import services, web_port
+from config.embedded import python_services, web_port
 from config.embedded.errors import StackError, log_tail
 from config.embedded.leftovers import end_processes, find_leftovers
 from config.embedded.ports import LOOPBACK
 from config.embedded.postgres import Postgres
 from config.embedded.processes import adopt_orphans, end, spawn
+from config.embedded.python_services import Service
 from config.embedded.report import Report
 from config.embedded.run_folder import Child, RunFolder, StackRecord, StackState, this_process
-from config.embedded.services import Service
 from config.embedded.valkey import Valkey
 from config.provisioning import provision
 
@@ -127,7 +127,7 @@ class Supervisor:
         process = spawn(
             [sys.executable, env.PROJECT / "manage.py", *arguments],
             log=log,
-            environment=environment or services.owner_environment(self.home, self.values),
+            environment=environment or python_services.owner_environment(self.home, self.values),
             folder=env.PROJECT,
         )
         try:
@@ -149,11 +149,11 @@ class Supervisor:
             self.command("migrate", "--database", "owner", "--no-input")
         self._run_folder.write_environment({name: self.values[name] for name in _STACK_URLS})
         scenario.fill(self)
-        self._launch(services.worker(self.home, self.values))
-        self._launch(services.beat(self.home, self.values))
+        self._launch(python_services.worker(self.home, self.values))
+        self._launch(python_services.beat(self.home, self.values))
         scenario.first_run(self)
         with self.report.step("Web, worker and beat"):
-            self._launch(services.web(self.home, self.values, descriptor=web_socket.fileno()))
+            self._launch(python_services.web(self.home, self.values, descriptor=web_socket.fileno()))
             self._wait_until_healthy()
         self._enter(StackState.READY)
         sys.stdout.write(f"\n{scenario.welcome(self)}\n")
