@@ -15,7 +15,7 @@ import yaml
 from django.core.management import get_commands, load_command_class
 
 from config import env
-from config.embedded import services as embedded
+from config.embedded import python_services as embedded
 from tests.architecture.repository import PROJECT, read
 
 COMPOSE: dict[str, Any] = yaml.safe_load(read("docker-compose.yml"))
