@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from typing import ClassVar
+from zoneinfo import available_timezones
 
 import psycopg
+from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import DEFAULT_DB_ALIAS, IntegrityError, connections, models
 from django.utils.timezone import now
@@ -15,6 +17,16 @@ from saas.tenancy.scope import tenant_scope
 
 _NEXT_ID_SQL = "SELECT nextval(pg_get_serial_sequence('tenants', 'id'))"
 _SLUG_FORM = "^[a-z0-9]+(-[a-z0-9]+)*$"
+
+
+def validate_time_zone(name: str) -> None:
+    """Check that a time zone exists; the database checks the same for whoever goes past models.
+
+    Raises:
+        ValidationError: There is none of that name.
+    """
+    if name not in available_timezones():
+        raise ValidationError(f"{name!r} is not a time zone; write one like Europe/Berlin or UTC.")
 
 
 class SlugTakenError(ValueError):
@@ -75,7 +87,7 @@ class Tenant(models.Model):
     name = models.CharField(max_length=200)
     plan = models.CharField(max_length=20, choices=Plan, default=Plan.STARTER)
     currency = FixedCharField(max_length=3, default="EUR")
-    timezone = models.CharField(max_length=64, default="UTC")
+    timezone = models.CharField(max_length=64, default="UTC", validators=[validate_time_zone])
     metadata = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(default=now, editable=False)
     updated_at = models.DateTimeField(auto_now=True)

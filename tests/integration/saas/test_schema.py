@@ -6,8 +6,9 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.core.management import call_command
-from django.db import IntegrityError, connections, transaction
+from django.db import DataError, IntegrityError, connections, transaction
 from django.db.migrations.executor import MigrationExecutor
 
 from saas.factories import (
@@ -22,6 +23,7 @@ from saas.factories import (
     UserFactory,
 )
 from saas.models import Event, Order, Tenant, User
+from saas.models.tenant import validate_time_zone
 from saas.tenancy.models import TenantOwned
 from saas.tenancy.scope import tenant_scope
 
@@ -167,3 +169,16 @@ def test_a_policy_does_not_keep_queries_from_their_index(condition: str, index: 
         plan = "\n".join(line for (line,) in cursor.fetchall())
     assert index in plan
     assert "Index Cond: ((tenant_id = " in plan
+
+
+@pytest.mark.parametrize("name", ["Europe/Atlantis", "", "utc+25"])
+def test_a_tenants_time_zone_exists(name: str):
+    with pytest.raises(ValidationError, match="is not a time zone"):
+        validate_time_zone(name)
+    with pytest.raises((DataError, IntegrityError)), transaction.atomic():
+        TenantFactory(timezone=name)
+
+
+def test_every_time_zone_the_model_offers_is_known_to_the_database():
+    TenantFactory(timezone="Pacific/Chatham")
+    TenantFactory(timezone="America/Argentina/Buenos_Aires")
