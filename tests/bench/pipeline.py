@@ -35,6 +35,7 @@ OURS, COMMAND = "lakeside", "lakeside_command"
 LABELS = {
     OURS: "Lakeside, from asking to publication",
     COMMAND: "Lakeside, the whole command that asks",
+    "connectorx_iceberg": "dlt (connectorx to Iceberg) + dbt-duckdb",
     "connectorx_duckdb": "dlt (connectorx to DuckDB) + dbt-duckdb",
     "connectorx_parquet": "dlt (connectorx to Parquet) + dbt-duckdb",
     "sqlalchemy_duckdb": "dlt (default backend, to DuckDB) + dbt-duckdb",
@@ -183,6 +184,7 @@ def _measure(stack: Stack, home: Path, scale: str, seed: int, rounds: int) -> co
     folders = {name: home / "peers" / name for name in LABELS if name not in {OURS, COMMAND}}
     ours = Ours(source=source, stages={}, commands=[])
     cases: dict[str, Callable[[], float]] = {OURS: ours.run}
+    cases["connectorx_iceberg"] = partial(run_peer, source, folders["connectorx_iceberg"], "connectorx", "iceberg")
     cases["connectorx_duckdb"] = partial(run_peer, source, folders["connectorx_duckdb"], "connectorx", "duckdb")
     cases["connectorx_parquet"] = partial(run_peer, source, folders["connectorx_parquet"], "connectorx", "parquet")
     cases["sqlalchemy_duckdb"] = partial(run_peer, source, folders["sqlalchemy_duckdb"], "sqlalchemy", "duckdb")

@@ -2,7 +2,7 @@
 
 Reads one JSON document from standard input (a connection URL does not belong on a command line):
 ``url``, ``tables``, ``backend`` (``connectorx``, ``pyarrow`` or ``sqlalchemy``), ``destination``
-(``duckdb`` or ``parquet``) and ``folder``, where everything is written. Tables are extracted in
+(``duckdb``, ``parquet`` or ``iceberg``) and ``folder``, where everything is written. Tables are extracted in
 parallel, which is dlt's faster setting.
 """
 
@@ -39,6 +39,7 @@ def main() -> None:
         source.parallelize(),
         loader_file_format="parquet",
         write_disposition="replace",
+        table_format="iceberg" if order["destination"] == "iceberg" else None,
     ).raise_on_failed_jobs()
 
 

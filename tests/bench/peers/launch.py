@@ -17,7 +17,7 @@ ENVIRONMENT = common.PROJECT / ".venv-bench"
 _HERE = Path(__file__).parent
 
 Backend = Literal["connectorx", "pyarrow", "sqlalchemy"]
-Destination = Literal["duckdb", "parquet"]
+Destination = Literal["duckdb", "parquet", "iceberg"]
 
 
 def require() -> None:
@@ -61,9 +61,11 @@ def dbt_run(models: Mapping[str, str], tables: Sequence[str], *, destination: De
 
 def _write_sources(path: Path, tables: Sequence[str], destination: Destination, folder: Path) -> None:
     source: dict[str, object] = {"name": "silver", "schema": "silver", "tables": [{"name": name} for name in tables]}
-    if destination == "parquet":
+    if destination != "duckdb":
         # connectorx hands numeric columns over as DECIMAL(38,10); the models' outer casts bring them back.
-        source["meta"] = {"external_location": f"read_parquet('{folder}/silver/{{name}}/*.parquet')"}
+        # A new folder's Iceberg tables have one snapshot, so their data files are all of it.
+        files = "data/**/*.parquet" if destination == "iceberg" else "*.parquet"
+        source["meta"] = {"external_location": f"read_parquet('{folder}/silver/{{name}}/{files}')"}
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps({"version": 2, "sources": [source]}))  # JSON is YAML
 
