@@ -19,6 +19,7 @@ from tests.servers import SERVERS, Database, Servers
 from tests.stack import Stack, new_home, running
 
 _DEMO_SECONDS = 180.0
+_E2E = Path(__file__).parent / "e2e"
 
 
 @pytest.fixture(scope="session")
@@ -63,6 +64,12 @@ def stack() -> Iterator[Stack]:
     with new_home() as folder, running(folder, "demo", "--scale", "small", "--port", str(free_port())) as demo:
         demo.wait_until_ready(timeout_seconds=_DEMO_SECONDS)
         yield demo
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the browser's tests come last: Playwright leaves an event loop, in which Django refuses to query."""
+    items.sort(key=lambda item: item.path.is_relative_to(_E2E))
 
 
 def _empty_as_owner_after_transactional_tests(owner_url: str) -> None:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -72,16 +73,11 @@ class WarmStart:
                 self._ready = "ready" in self._receive()
 
     def close(self) -> None:
-        """End the process; the jobs it forked go on."""
-        assert self._server.stdin is not None
-        with suppress(OSError):
-            self._server.stdin.close()
-        self._server.wait()
-        assert self._server.stdout is not None
-        self._server.stdout.close()
+        """End the process; the jobs it forked go on. Happens by itself when this object is no longer used."""
+        self._end()
 
     def _open(self) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
+        server = subprocess.Popen(
             [sys.executable, "-m", "etl.jobs.warm"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -89,6 +85,8 @@ class WarmStart:
             env=self._environment,
             start_new_session=True,
         )
+        self._end = weakref.finalize(self, _end, server, os.getpid())
+        return server
 
     def _is_ready(self) -> bool:
         """Tell whether a fork can be asked for, without waiting."""
@@ -107,8 +105,7 @@ class WarmStart:
 
     def _restart(self) -> None:
         self._ready = False
-        self._server.kill()
-        self.close()
+        self._end()
         self._server = self._open()
 
     def _send(self, line: Mapping[str, object]) -> None:
@@ -120,6 +117,18 @@ class WarmStart:
         assert self._server.stdout is not None
         answer: dict[str, int | bool] = json.loads(self._server.stdout.readline() or b"{}")
         return answer
+
+
+def _end(server: subprocess.Popen[bytes], owner: int) -> None:
+    """End and collect the process and close its pipes, unless we are a fork of who owns them."""
+    if os.getpid() != owner:
+        return
+    server.kill()
+    for pipe in (server.stdin, server.stdout):
+        assert pipe is not None
+        with suppress(OSError):
+            pipe.close()
+    server.wait()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
