@@ -41,7 +41,7 @@ def web() -> str | None:
 def worker() -> str | None:
     """Ping this machine's worker through the broker; return what is wrong, if anything."""
     name = f"celery@{socket.gethostname()}"
-    application = Celery(broker=env.load().redis_url)
+    application = Celery(broker=env.load().redis_url, set_as_current=False)
     answered = application.control.inspect(timeout=_PATIENCE_SECONDS, destination=[name]).ping()
     return None if answered else f"{name} does not answer."
 
