@@ -77,7 +77,8 @@ class ReplicatorConfig:
     flush_bytes: int = 64 * 1024 * 1024
     """Text at which a flush is committed even if it is younger."""
     busy_seconds: float = 15.0
-    """How long another reader of the slot is waited for: a dead one is noticed by the source after a while."""
+    """How long another reader of the slot is waited for at the start. Later it can only be our own lost connection,
+    which the source may take a minute to notice, and is waited for as long as it takes."""
     drain_seconds: float = 8.0
     """How long what was received may take to land once the replicator is to stop."""
     spool_folder: Path | None = None
@@ -188,20 +189,21 @@ def replicate(
     hooks = hooks or Hooks()
     pauses = 0
     busy_since: float | None = None
+    has_streamed = False
     while True:
         session = _Session(config, store, stop, hooks)
         try:
             session.run()
         except SlotBusyError as error:
             busy_since = busy_since or time.monotonic()
-            if time.monotonic() - busy_since > config.busy_seconds:
+            if not has_streamed and time.monotonic() - busy_since > config.busy_seconds:
                 raise
             trouble: LakehouseError = error
         except (TransientError, StoreFullError) as error:
             trouble = error
-            busy_since = None
         else:
             return
+        has_streamed = has_streamed or session.has_streamed
         pauses = 0 if session.has_landed else pauses + 1
         pause_seconds = min(_FIRST_PAUSE_SECONDS * 2**pauses, _LONGEST_PAUSE_SECONDS)
         hooks.on_trouble(trouble, pause_seconds)
@@ -225,6 +227,8 @@ class _Session:
         self._transactions = self._changes = 0
         self.has_landed = False
         """Whether a flush was committed."""
+        self.has_streamed = False
+        """Whether the slot was ours."""
 
     def run(self) -> None:
         """Follow the slot until told to stop."""
@@ -243,6 +247,7 @@ class _Session:
                     start=position.durable_lsn,
                 ) as self._stream,
             ):
+                self.has_streamed = True
                 # Only now is nobody else at work; somebody may have been a moment ago.
                 self._landing = Landing(
                     self._store,
