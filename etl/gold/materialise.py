@@ -10,9 +10,11 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import ClassVar
 
@@ -114,7 +116,7 @@ def materialise(
 
     Args:
         lake: The lake.
-        progress: Told the model being computed, and the rows of those done.
+        progress: Told the models being computed, and how many are done.
         as_of: Source time at which silver stands; its latest commit time if None.
         models_folder: Where the model files are.
 
@@ -135,29 +137,55 @@ def materialise(
         _open_silver(connection, silver)
         inputs = _Inputs(silver=silver, as_of=as_of or _latest_commit(connection, silver))
         run = _Run(catalog=catalog, connection=connection, inputs=inputs)
-        results: list[ModelResult] = []
-        for model in compiled:
-            progress.update(model=model.model.table, done=len(results), of=len(compiled))
-            results.append(run.bring_up_to_date(model))
-        progress.update(model=None, done=len(results), of=len(compiled))
+        results = _bring_up_to_date(run, compiled, progress, threads=lake.threads)
     broken = [result for result in results if result.outcome in {Outcome.FAILED, Outcome.SKIPPED}]
     if broken:
         raise GoldIncompleteError(" ".join(f"{result.table} {result.outcome}: {result.problem}" for result in broken))
     return tuple(results)
 
 
+def _bring_up_to_date(
+    run: _Run, compiled: Sequence[CompiledModel], progress: Progress, *, threads: int
+) -> tuple[ModelResult, ...]:
+    """Bring the models up to date, each after those it reads, others side by side; return results in their order."""
+    by_table = {model.model.table: model for model in compiled}
+    order = TopologicalSorter(
+        {table: [name for name in model.inputs if name in by_table] for table, model in by_table.items()}
+    )
+    order.prepare()
+    results: dict[str, ModelResult] = {}
+    running: dict[Future[ModelResult], str] = {}
+    with ThreadPoolExecutor(threads, thread_name_prefix="gold") as pool:
+        while order.is_active():
+            running |= {pool.submit(run.bring_up_to_date, by_table[table]): table for table in order.get_ready()}
+            progress.update(models=sorted(running.values()), done=len(results), of=len(by_table))
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                table = running.pop(future)
+                results[table] = future.result()
+                order.done(table)
+    progress.update(models=[], done=len(results), of=len(by_table))
+    return tuple(results[table] for table in by_table)
+
+
 class _Run:
-    """One pass over the models, each seeing what the ones before it made."""
+    """One pass over the models, each seeing what those it reads made."""
 
     def __init__(self, *, catalog: Catalog, connection: duckdb.DuckDBPyConnection, inputs: _Inputs) -> None:
         self._catalog = catalog
-        self._connection = connection
+        self._session = connection
         self._as_of = inputs.as_of
         self._snapshots = {f"{SILVER_SCHEMA}.{name}": _snapshot_id(table) for name, table in inputs.silver.items()}
         """Snapshot of every table that models may read; a gold table is missing from it until it is up to date."""
 
     def bring_up_to_date(self, compiled: CompiledModel) -> ModelResult:
-        """Compute, check and commit one model, unless it stands already or cannot be computed."""
+        """Compute, check and commit one model, unless it stands already or cannot be computed.
+
+        May run in several threads at once: each has a cursor of its own on the session.
+        """
+        with self._session.cursor() as connection:
+            return self._bring_up_to_date(compiled, connection)
+
+    def _bring_up_to_date(self, compiled: CompiledModel, connection: duckdb.DuckDBPyConnection) -> ModelResult:
         started = time.perf_counter()
         table_name = compiled.model.table
         missing = [name for name in compiled.inputs if name not in self._snapshots]
@@ -169,11 +197,11 @@ class _Run:
         try:
             standing = self._standing(table_name, fingerprint)
             if standing is not None:
-                self._connection.execute(f"CREATE VIEW {qualified(table_name)} AS {snapshot_relation(standing)}")
+                connection.execute(f"CREATE VIEW {qualified(table_name)} AS {snapshot_relation(standing)}")
                 return self._done(standing, Outcome.UNCHANGED, started, checks=())
-            rows = self._compute(compiled, sql)
-            checks = self._audit(compiled)
-            table = self._commit(compiled, fingerprint, rows)
+            rows = self._compute(connection, compiled, sql)
+            checks = self._audit(connection, compiled)
+            table = self._commit(connection, compiled, fingerprint, rows)
         except LakehouseError as error:
             if not isinstance(error, OperatorError):
                 raise
@@ -197,24 +225,24 @@ class _Run:
             return None
         return table if snapshot.summary.additional_properties.get(FINGERPRINT) == fingerprint else None
 
-    def _compute(self, compiled: CompiledModel, sql: str) -> int:
+    def _compute(self, connection: duckdb.DuckDBPyConnection, compiled: CompiledModel, sql: str) -> int:
         """Fill the session's own ``gold.<model>``; nothing reaches the lake yet."""
         try:
             with duckdb_errors():
                 name = qualified(compiled.model.table)
-                self._connection.execute(f"CREATE TABLE {name} AS {sql}")
-                ((rows,),) = self._connection.execute(f"SELECT COUNT(*) FROM {name}").fetchall()
+                connection.execute(f"CREATE TABLE {name} AS {sql}")
+                ((rows,),) = connection.execute(f"SELECT COUNT(*) FROM {name}").fetchall()
         except duckdb.Error as error:
             first_line = str(error).partition("\n")[0]
             raise ModelComputationError(f"{compiled.model.file} cannot be computed: {first_line}") from error
         return int(rows)
 
-    def _audit(self, compiled: CompiledModel) -> tuple[CheckResult, ...]:
+    def _audit(self, connection: duckdb.DuckDBPyConnection, compiled: CompiledModel) -> tuple[CheckResult, ...]:
         results = []
         for check in compiled.checks:
             sql = check_sql(check, "duckdb", as_of=self._as_of)
             try:
-                ((failing_rows,),) = self._connection.execute(f"SELECT COUNT(*) FROM ({sql})").fetchall()
+                ((failing_rows,),) = connection.execute(f"SELECT COUNT(*) FROM ({sql})").fetchall()
             except duckdb.Error as error:
                 first_line = str(error).partition("\n")[0]
                 message = f"{compiled.model.file}:{check.check.line}: check {check.check.name}: {first_line}"
@@ -222,11 +250,13 @@ class _Run:
             results.append(CheckResult(name=check.check.name, failing_rows=int(failing_rows)))
         failed = [f"{result.name} ({result.failing_rows} rows)" for result in results if result.failing_rows]
         if failed:
-            self._connection.execute(f"DROP TABLE {qualified(compiled.model.table)}")
+            connection.execute(f"DROP TABLE {qualified(compiled.model.table)}")
             raise CheckFailedError(f"{compiled.model.table} keeps its last good version: {', '.join(failed)} failed")
         return tuple(results)
 
-    def _commit(self, compiled: CompiledModel, fingerprint: str, rows: int) -> Table:
+    def _commit(
+        self, connection: duckdb.DuckDBPyConnection, compiled: CompiledModel, fingerprint: str, rows: int
+    ) -> Table:
         """Replace the table's rows in one snapshot."""
         model = compiled.model
         schema = iceberg_schema((column.name, column.type) for column in model.columns)
@@ -238,7 +268,7 @@ class _Run:
             INPUTS: json.dumps({name: self._snapshots[name] for name in compiled.inputs}),
             AS_OF: self._as_of.isoformat(),
         }
-        with table_write(table, self._connection) as write:
+        with table_write(table, connection) as write:
             files = write.parquet(f"SELECT * FROM {qualified(model.table)}") if rows else ()
             write.commit(add=files, delete=data_files(table), properties=properties)
         with catalog_errors():

@@ -127,8 +127,8 @@ def _note(attempt: StageRun) -> str:  # noqa: PLR0911 - one stage a line
             return f"{sum(done.values()):,} rows, {len(done)} tables done"
         case Stage.QUALITY:
             return f"{len(progress.get('equal', {}))} tables compared"
-        case Stage.GOLD if progress.get("model"):
-            return f"{progress['model']} ({progress.get('done', 0) + 1} of {progress.get('of', '?')})"
+        case Stage.GOLD if progress.get("models"):
+            return f"{', '.join(progress['models'])} ({progress.get('done', 0)} of {progress.get('of', '?')} done)"
         case _:
             return ""
 

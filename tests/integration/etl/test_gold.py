@@ -270,4 +270,4 @@ def test_the_job_runs_as_a_process_of_its_own(lake: LakeConfig, tmp_path: Path) 
     assert all(check["failing_rows"] == 0 for check in daily["checks"])
     assert lake.catalog_url not in ended.stderr
     progress = json.loads((tmp_path / "progress.json").read_text())["progress"]
-    assert progress == {"model": None, "done": 5, "of": 5}
+    assert progress == {"models": [], "done": 5, "of": 5}
