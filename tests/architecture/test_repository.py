@@ -35,7 +35,7 @@ def test_no_file_holds(what: str):
     ("what", "text"),
     [
         ("a folder of somebody's machine", "open('/home/ada/lake')"),
-        ("a package index", "https://" + ".".join(["pypi", "org"]) + "/simple"),
+        ("a package index", "https://{}.org/simple".format("pypi")),
         ("a private key", "-----BEGIN RSA PRIVATE KEY-----"),
         ("an AWS access key", "AKIAABCDEFGHIJKLMNOP"),
         ("a merge conflict", ">>>>>>> theirs"),
