@@ -57,7 +57,8 @@ def _section(result: Mapping[str, Any]) -> str:
 def _row(case: Mapping[str, Any]) -> str:
     rate = "" if case["rows_per_second"] is None else f"{case['rows_per_second']:,.0f}"
     times = " | ".join(f"{s:.3f} s" for s in (case["median_seconds"], min(case["seconds"]), max(case["seconds"])))
-    return f"| {case['label']} | {times} | {rate} |"
+    label = case["label"].replace("|", "\\|")
+    return f"| {label} | {times} | {rate} |"
 
 
 def _verdict(ratio: Mapping[str, Any]) -> str:
