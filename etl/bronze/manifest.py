@@ -12,8 +12,9 @@ manifests of the flush's files and is its commit point; each names the one befor
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Self
+from typing import Any, Self
 
 from etl.contracts.table import TableId
 
@@ -49,8 +50,16 @@ class FileManifest:
             ValueError: The text is not JSON.
             KeyError: A field is missing.
         """
-        data = json.loads(text)
-        return cls(**{**data, "table": TableId(**data["table"])})
+        return cls.from_fields(json.loads(text))
+
+    @classmethod
+    def from_fields(cls, fields: Mapping[str, Any]) -> Self:
+        """Return the manifest whose fields another manifest's JSON document holds.
+
+        Raises:
+            KeyError: The table is missing.
+        """
+        return cls(**{**fields, "table": TableId(**fields["table"])})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +96,7 @@ class LoadManifest:
             KeyError: A field is missing.
         """
         data = json.loads(text)
-        files = tuple(FileManifest(**{**file, "table": TableId(**file["table"])}) for file in data["files"])
+        files = tuple(map(FileManifest.from_fields, data["files"]))
         return cls(**{**data, "files": files, "tables": tuple(TableId(**table) for table in data["tables"])})
 
 
@@ -136,5 +145,5 @@ class ChangeManifest:
             KeyError: A field is missing.
         """
         data = json.loads(text)
-        files = tuple(FileManifest(**{**file, "table": TableId(**file["table"])}) for file in data["files"])
+        files = tuple(map(FileManifest.from_fields, data["files"]))
         return cls(**{**data, "files": files})

@@ -97,14 +97,6 @@ class ModelResult:
     problem: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Inputs:
-    """The snapshots that a run computes from, and what its session has opened."""
-
-    silver: Mapping[str, Table]
-    as_of: datetime
-
-
 def materialise(
     lake: LakeConfig,
     progress: Progress,
@@ -135,8 +127,8 @@ def materialise(
         columns = {name: tuple(field.name for field in table.schema().fields) for name, table in silver.items()}
         compiled = compile_models(models, silver=columns)
         _open_silver(connection, silver)
-        inputs = _Inputs(silver=silver, as_of=as_of or _latest_commit(connection, silver))
-        run = _Run(catalog=catalog, connection=connection, inputs=inputs)
+        as_of = as_of or _latest_commit(connection, silver)
+        run = _Run(catalog=catalog, connection=connection, silver=silver, as_of=as_of)
         results = _bring_up_to_date(run, compiled, progress, threads=lake.threads)
     broken = [result for result in results if result.outcome in {Outcome.FAILED, Outcome.SKIPPED}]
     if broken:
@@ -170,11 +162,18 @@ def _bring_up_to_date(
 class _Run:
     """One pass over the models, each seeing what those it reads made."""
 
-    def __init__(self, *, catalog: Catalog, connection: duckdb.DuckDBPyConnection, inputs: _Inputs) -> None:
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        connection: duckdb.DuckDBPyConnection,
+        silver: Mapping[str, Table],
+        as_of: datetime,
+    ) -> None:
         self._catalog = catalog
         self._session = connection
-        self._as_of = inputs.as_of
-        self._snapshots = {f"{SILVER_SCHEMA}.{name}": _snapshot_id(table) for name, table in inputs.silver.items()}
+        self._as_of = as_of
+        self._snapshots = {f"{SILVER_SCHEMA}.{name}": _snapshot_id(table) for name, table in silver.items()}
         """Snapshot of every table that models may read; a gold table is missing from it until it is up to date."""
 
     def bring_up_to_date(self, compiled: CompiledModel) -> ModelResult:

@@ -42,20 +42,20 @@ class WarmStart:
 
         The other requests of this process wait until `WarmJob.give` has been called.
         """
-        self._lock.acquire()
         request = {"name": name, "log": str(folder / "log"), "exit": str(folder / "exit.json")}
+        job = None
+        self._lock.acquire()
         try:
             if self._is_ready():
                 self._send(request)
                 if "pid" in (answer := self._receive()):
-                    return WarmJob(pid=int(answer["pid"]), start=self)
+                    job = WarmJob(pid=int(answer["pid"]), start=self)
         except OSError:
             self._restart()
-        except BaseException:
-            self._lock.release()
-            raise
-        self._lock.release()
-        return None
+        finally:
+            if job is None:
+                self._lock.release()
+        return job
 
     def give(self, document: str | None) -> None:
         """Hand the forked job its document, or drop it with None."""
