@@ -12,7 +12,7 @@ PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --no-input --r
 
 SHA256 := $(shell command -v sha256sum || echo shasum -a 256)
 LOCKS := requirements.sha256
-UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
+UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-strip-extras
 
 # Settings that commands read which need no server and no `.env`: production's, with a key that signs nothing.
 CHECKED := LAKEHOUSE_SUPERVISED=true LAKEHOUSE_ENV=production DJANGO_ALLOWED_HOSTS=lakeside.example \
@@ -77,7 +77,7 @@ bench: $(DEVELOPMENT) $(PEERS) ## measure against the peers; results as JSON in 
 lock: $(DEVELOPMENT) ## compile requirements*.txt anew from requirements*.in
 	$(UV_COMPILE) requirements.in -o requirements.txt
 	$(UV_COMPILE) requirements-dev.in -o requirements-dev.txt
-	$(UV_COMPILE) --no-strip-extras requirements-bench.in -o requirements-bench.txt
+	$(UV_COMPILE) requirements-bench.in -o requirements-bench.txt
 	$(SHA256) requirements*.in requirements*.txt > $(LOCKS)
 
 .PHONY: clean
