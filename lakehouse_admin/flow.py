@@ -21,6 +21,7 @@ from etl.errors import TransientError
 from etl.ports import Lakehouse
 from lakehouse_admin.actions.publish import publish
 from lakehouse_admin.claim import Claim, ClaimLostError, claim_run, holding, release
+from lakehouse_admin.lease import LAKE, Held, ask_for, keep, run_holder, take, withdraw
 from lakehouse_admin.models import PipelineRun, StageRun, TableResult
 from lakehouse_admin.record_event import record_event
 from lakehouse_admin.retry import Verdict, guidance_for, policy_for
@@ -44,6 +45,8 @@ STAGES: Mapping[Stage, Work] = {
 
 _POLL_PATIENCE = timedelta(minutes=10)
 """How long a job may be unreachable before its attempt counts as failed."""
+_LAKE_PATIENCE_SECONDS = 0.25
+"""How soon to ask again for a lake that somebody else writes: the follower gives it up within a cycle."""
 _STEPS_A_CALL = 2 * len(STAGES) + 1
 """Enough for stages that end at once; a bound, so that one call stays short."""
 
@@ -82,6 +85,8 @@ def advance(run_id: int, *, lakehouse: Lakehouse, now: datetime, token: int | No
                 break
     except ClaimLostError:
         return None
+    if delay_seconds is None:
+        withdraw(LAKE, holder=run_holder(run_id))
     due_at = None if delay_seconds is None else now + timedelta(seconds=delay_seconds)
     still_ours = release(claim, due_at=due_at)
     if delay_seconds is None or not still_ours:
@@ -98,6 +103,8 @@ def current_attempts(run: PipelineRun) -> dict[Stage, StageRun]:
 def _step(claim: Claim, lakehouse: Lakehouse, now: datetime) -> float | None:
     """Take one step; return the seconds until the next is due, None if there is no next."""
     with holding(claim) as run:
+        if run.state in {RunState.QUEUED, RunState.RUNNING} and not _has_lake(run, now):
+            return _LAKE_PATIENCE_SECONDS
         if run.state == RunState.QUEUED:
             transition(run, to=RunState.RUNNING, started_at=run.started_at or now)
             record_event(run, "run_started", "A worker has taken the run.", at=now)
@@ -113,6 +120,21 @@ def _step(claim: Claim, lakehouse: Lakehouse, now: datetime) -> float | None:
             return 0  # Something changed: look at everything anew.
         delays_seconds.append(delay_seconds)
     return min(delays_seconds)
+
+
+def _has_lake(run: PipelineRun, now: datetime) -> bool:
+    """Keep or take the lease on the lake for the run; if somebody else has it, ask for it."""
+    if run.lake_token is not None:
+        held = Held(name=LAKE, holder=run_holder(run.pk), token=run.lake_token)
+        if keep(held, now=now).ours:
+            return True
+    taken = take(LAKE, holder=run_holder(run.pk), now=now)
+    if taken is None:
+        ask_for(LAKE, holder=run_holder(run.pk), now=now)
+        return False
+    run.lake_token = taken.token
+    run.save(update_fields=["lake_token"])
+    return True
 
 
 def _due(run: PipelineRun) -> Iterator[StageRun]:

@@ -45,6 +45,9 @@ class PipelineRun(models.Model):
     fencing_token = models.PositiveBigIntegerField(default=0)
     lease_expires_at = models.DateTimeField(null=True, blank=True)
     advance_due_at = models.DateTimeField(null=True, blank=True)
+    lake_token = models.PositiveBigIntegerField(
+        null=True, blank=True, help_text="Proves that the run, and not somebody else, may write the lake."
+    )
 
     load_id = models.CharField(max_length=64, blank=True)
     source_lsn = models.PositiveBigIntegerField(null=True, blank=True)
