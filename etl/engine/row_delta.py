@@ -18,7 +18,6 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.manifest import (
     DataFile,
     DataFileContent,
@@ -46,7 +45,6 @@ from pyiceberg.typedef import Record
 
 from etl.engine.catalog import catalog_errors
 from etl.engine.live_files import LiveFiles, Manifest, PartitionValue
-from etl.engine.write import CommitConflictError, CommitUnknownError
 from etl.ports.catalog import CatalogUnavailableError
 
 _FORMAT_VERSION = 2
@@ -98,22 +96,44 @@ def write_position_deletes(table: Table, path: str, places: pa.Table, partition:
         pq.ParquetWriter(stream, _PLACES, compression="snappy", store_schema=False) as writer,
     ):
         writer.write_table(places.cast(_PLACES))
-        position = places.num_rows
     first, last = places["file_path"][0].as_py(), places["file_path"][-1].as_py()
+    return described(
+        table,
+        path,
+        content=DataFileContent.POSITION_DELETES,
+        rows=places.num_rows,
+        size_bytes=len(table.io.new_input(path)),
+        partition=Record(partition) if table.spec().fields else Record(),
+        path_bounds=(first, last),
+    )
+
+
+def described(
+    table: Table,
+    path: str,
+    *,
+    rows: int,
+    size_bytes: int,
+    partition: Record,
+    content: DataFileContent = DataFileContent.DATA,
+    path_bounds: tuple[str, str] | None = None,
+) -> DataFile:
+    """Return the description of a Parquet file of the table, without statistics of its columns."""
+    lower, upper = path_bounds or (None, None)
     file = DataFile.from_args(
         _table_format_version=_FORMAT_VERSION,
-        content=DataFileContent.POSITION_DELETES,
+        content=content,
         file_path=path,
         file_format=FileFormat.PARQUET,
-        partition=Record(partition) if table.spec().fields else Record(),
-        record_count=position,
-        file_size_in_bytes=len(table.io.new_input(path)),
+        partition=partition,
+        record_count=rows,
+        file_size_in_bytes=size_bytes,
         column_sizes={},
         value_counts={},
         null_value_counts={},
         nan_value_counts={},
-        lower_bounds={_PATH_FIELD_ID: first.encode()},
-        upper_bounds={_PATH_FIELD_ID: last.encode()},
+        lower_bounds={_PATH_FIELD_ID: lower.encode()} if lower else {},
+        upper_bounds={_PATH_FIELD_ID: upper.encode()} if upper else {},
         key_metadata=None,
         split_offsets=None,
         equality_ids=None,
@@ -137,21 +157,19 @@ def commit_row_delta(
         is_settled: Tells files that will stay from those that the next commits replace.
 
     Raises:
-        CommitConflictError: Someone else committed first; reload, recompute, retry.
-        CommitUnknownError: The catalog went away; whether the snapshot exists is not known.
-        StoreFullError: No room for the metadata; nothing was committed.
+        CommitFailedException: Someone else committed first.
+        CatalogUnavailableError: The catalog went away; whether the snapshot exists is not known.
+        OSError: The metadata could not be written; nothing was committed.
     """
     writer = _SnapshotWriter(table, live, delta, is_settled)
+    manifests = writer.manifests()
+    updates, requirements = writer.updates(manifests)
     try:
         with catalog_errors():
-            manifests = writer.manifests()
-            updates, requirements = writer.updates(manifests)
             table._do_commit(updates=updates, requirements=requirements)  # noqa: SLF001 - a transaction stages all twice
-    except CommitFailedException as error:
-        raise CommitConflictError(table=".".join(table.name())) from error
-    except CatalogUnavailableError as error:
+    except CatalogUnavailableError:
         if not _landed(table, writer.snapshot_id):
-            raise CommitUnknownError(table=".".join(table.name())) from error
+            raise
     return writer.live_after(manifests)
 
 

@@ -52,7 +52,14 @@ def load_table(catalog: Catalog, name: str) -> Table:
             raise TableMissingError(table=name) from error
 
 
-def ensure_table(catalog: Catalog, name: str, schema: Schema, *, partition_by: str | None) -> Table:
+def ensure_table(
+    catalog: Catalog,
+    name: str,
+    schema: Schema,
+    *,
+    partition_by: str | None,
+    properties: Mapping[str, str] | None = None,
+) -> Table:
     """Return the table, created empty (format 2, Snappy, copy-on-write) if it does not exist.
 
     Args:
@@ -60,6 +67,7 @@ def ensure_table(catalog: Catalog, name: str, schema: Schema, *, partition_by: s
         name: ``namespace.table``.
         schema: Its columns, used for creation only: an existing table keeps its own.
         partition_by: Column of the identity partition; one data file never mixes its values.
+        properties: Of a new table, besides those that every table of the lake has.
 
     Raises:
         CatalogUnavailableError: No answer.
@@ -76,7 +84,13 @@ def ensure_table(catalog: Catalog, name: str, schema: Schema, *, partition_by: s
                 catalog.create_namespace_if_not_exists(name.partition(".")[0])
         location = f"{catalog.properties['warehouse']}/{name.replace('.', '/')}"
         try:
-            return catalog.create_table(name, schema, location=location, partition_spec=spec, properties=_PROPERTIES)
+            return catalog.create_table(
+                name,
+                schema,
+                location=location,
+                partition_spec=spec,
+                properties={**_PROPERTIES, **(properties or {})},
+            )
         except TableAlreadyExistsError:
             return catalog.load_table(name)
 
