@@ -28,15 +28,10 @@ from etl.ports.catalog import TableMissingError
 from etl.silver.conform import latest
 from etl.silver.evolve import evolve, silver_schema
 from etl.silver.load import LoadedTable, reading
+from etl.silver.summary import CONTRACT_VERSION, LOAD_ID, REJECTS, SOURCE_LSN, WATERMARK
 
 SILVER = "silver"
 QUARANTINE = "quarantine"
-
-LOAD_ID = "lakeside.load-id"
-WATERMARK = "lakeside.watermark"
-SOURCE_LSN = "lakeside.source-lsn"
-CONTRACT_VERSION = "lakeside.contract-version"
-REJECTS = "lakeside.rejects"
 
 _QUARANTINE_COLUMNS = (
     ("load_id", LogicalType.TEXT),
