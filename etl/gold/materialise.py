@@ -259,8 +259,7 @@ class _Run:
         """Replace the table's rows in one snapshot."""
         model = compiled.model
         schema = iceberg_schema((column.name, column.type) for column in model.columns)
-        partition = "tenant_id" if "tenant_id" in model.column_names else None
-        table = ensure_table(self._catalog, model.table, schema, partition_by=partition)
+        table = ensure_table(self._catalog, model.table, schema, partition_by=model.partition_by)
         _evolve(table, model)
         properties = {
             FINGERPRINT: fingerprint,

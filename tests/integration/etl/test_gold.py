@@ -36,7 +36,7 @@ FIRST = """/* model
 title: First
 question: What?
 grain: [tenant_id]
-freshness_hours: 24
+freshness_seconds: 300
 incremental_key: [tenant_id]
 columns:
   tenant_id: {type: bigint, description: The tenant.}
