@@ -17,13 +17,14 @@ from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
 
 from etl.contracts.types import LogicalType, family
+from etl.gold import transforms
 from etl.gold.lint import check_portable
 from etl.gold.model import TENANT_COLUMN, Audience, Check, FrontMatterError, GoldColumn, GoldModel, ModelSyntaxError
 
 _HEAD = re.compile(r"/\* model\n(?P<yaml>.*?)\n\*/\n", re.DOTALL)
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _KEYS = ("title", "question", "grain", "freshness_seconds", "incremental_key", "columns", "checks")
-_OPTIONAL_KEYS = ("audience",)
+_OPTIONAL_KEYS = ("audience", "transform")
 _NUMBERS = {LogicalType.INTEGER, LogicalType.BIGINT, LogicalType.DOUBLE, LogicalType.DECIMAL}
 _TYPES = {LogicalType.BOOLEAN, LogicalType.TEXT, LogicalType.DATE, LogicalType.TIMESTAMPTZ, *_NUMBERS}
 
@@ -90,6 +91,7 @@ def parse_model(text: str, *, file: str) -> GoldModel:
         raise FrontMatterError("the file must begin with `/* model`, YAML, and `*/` on its own line", file=file, line=1)
     front = _read_yaml(head["yaml"], file=file)
     columns = _columns(front)
+    transform = _transform(front, columns)
     query = parse_query(text, file=file)
     check_portable(query, file=file)
     return GoldModel(
@@ -104,6 +106,10 @@ def parse_model(text: str, *, file: str) -> GoldModel:
         audience=_audience(front, columns),
         checks=_checks(front, table=f"gold.{name}", columns=columns),
         query=query,
+        transform=transform,
+        selected=tuple(transforms.load(transform).INPUTS)
+        if transform
+        else tuple((column.name, column.type) for column in columns),
     )
 
 
@@ -195,13 +201,13 @@ def _column(front: _FrontMatter, name: str, given: object) -> GoldColumn:
     if kind in _NUMBERS and not is_key:
         front.text(given, "unit", *path)
     unit = given.get("unit")
-    needs_formula = kind is LogicalType.DOUBLE or "formula" in given  # a double is a quotient of other numbers
+    is_quotient = kind is LogicalType.DOUBLE and "transform" not in front.data
     return GoldColumn(
         name=name,
         type=logical_type,
         description=front.text(given, "description", *path),
         unit=None if unit is None else str(unit),
-        formula=front.text(given, "formula", *path) if needs_formula else None,
+        formula=front.text(given, "formula", *path) if is_quotient or "formula" in given else None,
     )
 
 
@@ -230,6 +236,22 @@ def _audience(front: _FrontMatter, columns: Sequence[GoldColumn]) -> Audience:
         problem = f"without a column {TENANT_COLUMN} no tenant can read it; add the column, or `audience: platform`"
         raise front.error(problem, "columns")
     return audience
+
+
+def _transform(front: _FrontMatter, columns: Sequence[GoldColumn]) -> str | None:
+    """Return the name of the model's transform, whose result the columns have to describe."""
+    name = front.data.get("transform")
+    if name is None:
+        return None
+    if name not in transforms.names():
+        problem = f"there is no transform {name}; there are {', '.join(transforms.names())}"
+        raise front.error(problem, "transform")
+    described = [(column.name, column.type) for column in columns]
+    made = list(transforms.load(str(name)).OUTPUTS)
+    if described != made:
+        listed = ", ".join(f"{column} {kind}" for column, kind in made)
+        raise front.error(f"the columns have to be what the transform {name} makes, in order: {listed}", "columns")
+    return str(name)
 
 
 def _checks(front: _FrontMatter, *, table: str, columns: Sequence[GoldColumn]) -> tuple[Check, ...]:

@@ -14,14 +14,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 WINDOW_DAYS = 60
 """Agrees with the model's SELECT; a test compares."""
@@ -174,6 +175,10 @@ def calibration_error(probabilities: Matrix, outcomes: Matrix) -> float:
 
 
 def _fit(sample: Sample) -> Pipeline:
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - a second, for those who fit
+    from sklearn.pipeline import make_pipeline  # noqa: PLC0415
+    from sklearn.preprocessing import StandardScaler  # noqa: PLC0415
+
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
     return model.fit(sample.features, sample.is_lost)
 
@@ -187,8 +192,7 @@ def _reasons(model: Pipeline, features: Matrix) -> list[str]:
     names = list(FEATURES.values())
     furthest = np.abs(effects).argmax(axis=1)
     return [
-        f"{names[index]} {'raises' if effects[row, index] > 0 else 'lowers'} the risk"
-        for row, index in enumerate(furthest)
+        f"{'raised' if effects[row, index] > 0 else 'lowered'} by {names[index]}" for row, index in enumerate(furthest)
     ]
 
 

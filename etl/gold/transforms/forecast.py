@@ -22,7 +22,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from statsmodels.tsa.exponential_smoothing.ets import ETSModel
 
 INPUTS = (
     ("tenant_id", "bigint"),
@@ -130,6 +129,8 @@ def forecast(values: Series) -> Forecast:
 
 def _smoothed(values: Series) -> Series:
     """Return the next `HORIZON_DAYS` values by exponential smoothing."""
+    from statsmodels.tsa.exponential_smoothing.ets import ETSModel  # noqa: PLC0415 - half a second, for those who fit
+
     model = ETSModel(
         values,
         error="add",

@@ -8,6 +8,7 @@ from datetime import datetime
 import duckdb
 
 from etl.gold.compile import CompiledModel
+from etl.gold.compute import compute
 
 _TIMES = {"created_at": "TIMESTAMPTZ", "updated_at": "TIMESTAMPTZ"}
 _MONEY = "DECIMAL(12,2)"
@@ -81,7 +82,7 @@ def open_silver(given: Mapping[str, Iterable[Mapping[str, object]]]) -> duckdb.D
     return connection
 
 
-def compute(
+def compute_needed(
     connection: duckdb.DuckDBPyConnection,
     tables: Collection[str],
     compiled: Iterable[CompiledModel],
@@ -104,4 +105,4 @@ def compute(
     present = connection.execute("SELECT table_name FROM duckdb_tables() WHERE schema_name = 'gold'").fetchall()
     for each in models:
         if each.model.table in wanted and (each.model.name,) not in present:
-            connection.execute(f"CREATE TABLE {each.model.table} AS {each.sql('duckdb', as_of=as_of)}")
+            compute(connection, each, as_of=as_of)

@@ -52,10 +52,10 @@ def test_the_reason_names_the_feature_that_decides():
     found = transform(customers(2000))
 
     reasons = found["main_reason"].to_pylist()
-    about_time = [reason for reason in reasons if reason.startswith("time since the last order")]
+    about_time = [reason for reason in reasons if reason.endswith("by time since the last order")]
     assert len(about_time) > 0.9 * len(reasons)
     riskiest = found.sort_by([("churn_probability", "descending")]).slice(0, 1).to_pylist()[0]
-    assert riskiest["main_reason"] == "time since the last order raises the risk"
+    assert riskiest["main_reason"] == "raised by time since the last order"
     assert riskiest["risk"] == "high"
 
 
