@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from etl.engine.gold_select import gold_select
 from etl.gold.compile import compile_models, load_models
 from etl.ports.query_engine import Value
-from tests.unit.etl.gold.silver import COLUMNS, compute, open_silver
+from tests.unit.etl.gold.silver import COLUMNS, compute_needed, open_silver
 
 AS_OF = datetime(2026, 7, 1, 12, tzinfo=UTC)
 COMPILED = compile_models(load_models(), silver=COLUMNS)
@@ -24,7 +24,7 @@ class GoldInMemory:
     def rows(self, sql: str, parameters: Sequence[Value] = ()) -> tuple[tuple[Value, ...], ...]:
         """Answer a query, refused here if the product's engine would refuse it."""
         select = gold_select(sql)
-        compute(self._connection, select.tables, COMPILED, as_of=self._as_of)
+        compute_needed(self._connection, select.tables, COMPILED, as_of=self._as_of)
         return tuple(self._connection.execute(select.sql, list(parameters)).fetchall())
 
 
