@@ -63,7 +63,9 @@ def overview(request: HttpRequest, tenant_slug: str) -> HttpResponse:
     if publication is None:
         return render(request, "dashboards/nothing_yet.html", {"tenant": tenant})
     look = looking(request, publication)
-    freshness = Freshness.of(publication, timezone=tenant.timezone, promise_seconds=freshness_promise_seconds(), now=now())
+    freshness = Freshness.of(
+        publication, timezone=tenant.timezone, promise_seconds=freshness_promise_seconds(), now=now()
+    )
     return answer(
         request, tenant.name, digest(publication), freshness.is_stale, make=lambda: _page(request, look, freshness)
     )
