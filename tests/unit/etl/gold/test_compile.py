@@ -26,7 +26,7 @@ HEAD = """/* model
 title: Sales
 question: How much?
 grain: [tenant_id]
-freshness_hours: 24
+freshness_seconds: 300
 incremental_key: [tenant_id]
 columns:
   tenant_id: {type: bigint, description: The tenant.}
@@ -75,7 +75,7 @@ WRONG = {
     "type gold does not have": (swapped("bigint", "json"), FrontMatterError, 8, "'json' is no type"),
     "grain of unknown column": (swapped("grain: [tenant_id]", "grain: [day]"), FrontMatterError, 4, "names day"),
     "empty grain": (swapped("grain: [tenant_id]", "grain: []"), FrontMatterError, 4, "list of column names"),
-    "freshness in words": (swapped("hours: 24", "hours: soon"), FrontMatterError, 5, "whole number"),
+    "freshness in words": (swapped("seconds: 300", "seconds: soon"), FrontMatterError, 5, "whole number"),
     "unknown check": (swapped("checks: []", "checks:\n  - positive: [revenue]"), FrontMatterError, 11, "a check is"),
     "check of unknown column": (swapped("checks: []", "checks:\n  - unique: [day]"), FrontMatterError, 11, "names day"),
     "syntax error": (swapped("SUM(total) AS revenue", "SUM(total AS revenue"), ModelSyntaxError, 12, "near"),
