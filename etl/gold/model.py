@@ -8,6 +8,7 @@ from typing import ClassVar
 from sqlglot import exp
 
 from etl.errors import OperatorError
+from etl.quality.checks import Check
 
 MODEL_SCHEMA = "gold"
 """Schema of every model's table; silver's tables are the only other input."""
@@ -17,7 +18,7 @@ SILVER_SCHEMA = "silver"
 class ModelError(OperatorError):
     """A gold model cannot be used as it is written."""
 
-    guidance: ClassVar[str] = "Correct the model file at the line given, then retry the run; nothing was written."
+    guidance: ClassVar[str] = "Correct the file at the line given, then retry the run; nothing was written."
 
     def __init__(self, problem: str, /, *, file: str, line: int) -> None:
         """Place the problem in its file.
@@ -66,16 +67,6 @@ class GoldColumn:
     description: str
     unit: str | None = None
     """What one means, e.g. ``orders``, ``tenant currency``, ``ratio``. Every number that is not a key has one."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """A rule about a model's rows: SQL that returns the rows that break it."""
-
-    name: str
-    sql: str
-    """Names the model's own table as ``gold.<model>``; on new data it sees the rows not yet committed."""
-    line: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
