@@ -232,7 +232,9 @@ def columns_read(query: exp.Query, models: Iterable[GoldModel]) -> frozenset[str
         query: One SELECT over ``gold.<model>`` tables.
         models: Every gold model.
     """
-    return _Trace(query, {MODEL_SCHEMA: {model.name: dict.fromkeys(model.column_names, "unknown") for model in models}}).reads()
+    return _Trace(
+        query, {MODEL_SCHEMA: {model.name: dict.fromkeys(model.column_names, "unknown") for model in models}}
+    ).reads()
 
 
 def _gold(model: GoldModel, schema: dict[str, object]) -> Table:
@@ -291,12 +293,12 @@ class _Trace:
     def _output(self, scope: Scope, name: str) -> Origin:
         branches = _branches(scope)
         if branches:
-            position = [each.alias_or_name for each in scope.expression.selects].index(name)
+            position = [each.alias_or_name for each in _selects(scope)].index(name)
             origin = Origin()
             for branch in branches:
-                origin |= self.output(branch, branch.expression.selects[position].alias_or_name)
+                origin |= self.output(branch, _selects(branch)[position].alias_or_name)
             return origin
-        expression = next(each for each in scope.expression.selects if each.alias_or_name == name)
+        expression = next(each for each in _selects(scope) if each.alias_or_name == name)
         origin = Origin()
         for column in expression.find_all(exp.Column):
             origin |= self._column(column)
@@ -331,6 +333,12 @@ class _Trace:
 def _branches(scope: Scope) -> tuple[Scope, ...]:
     """Return the sides of a set operation; none for a SELECT."""
     return tuple(scope.set_operation_scopes) if isinstance(scope.expression, exp.SetOperation) else ()
+
+
+def _selects(scope: Scope) -> list[exp.Expr]:
+    """Return a query's output expressions."""
+    assert isinstance(scope.expression, exp.Query)
+    return list(scope.expression.selects)
 
 
 def _is_output(column: exp.Column) -> bool:

@@ -23,14 +23,17 @@ an unusual day is not an error. See `docs/adr/0018-checks-and-lineage.md`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable, Mapping, Sequence, Set
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from etl.contracts.types import LogicalType, family
 from etl.engine.sql import identifier, literal
+
+ChoiceT = TypeVar("ChoiceT", bound=StrEnum)
 
 Types = Mapping[str, str]
 """Logical type of every column of the checked table, by name."""
@@ -324,7 +327,12 @@ class _Reader:
         return ", ".join(f"{alias}.{_quoted(name)}" if alias else _quoted(name) for name in self.key)
 
     def _fields(
-        self, rule: object, kind: str, *, required: Set[str] = frozenset(), optional: Set[str] = frozenset()
+        self,
+        rule: object,
+        kind: str,
+        *,
+        required: AbstractSet[str] = frozenset(),
+        optional: AbstractSet[str] = frozenset(),
     ) -> Mapping[str, Any]:
         known = required | optional
         if not isinstance(rule, dict) or not required <= rule.keys() <= known:
@@ -349,10 +357,11 @@ class _Reader:
             raise self._wrong(f"`{kind}` must be a text", kind)
         return value.strip()
 
-    def _one_of(self, kind: type[Any], value: object, part: str) -> Any:
-        if value not in {str(each) for each in kind}:
-            raise self._wrong(f"{part} must be {' or '.join(kind)}, not {value!r}", part)
-        return kind(value)
+    def _one_of(self, kind: type[ChoiceT], value: object, part: str) -> ChoiceT:
+        choices = {each.value: each for each in kind}
+        if not isinstance(value, str) or value not in choices:
+            raise self._wrong(f"{part} must be {' or '.join(choices)}, not {value!r}", part)
+        return choices[value]
 
     def _wrong(self, problem: str, *path: Hashable) -> Exception:
         return self.refuse(problem, *self.path, *path)

@@ -5,7 +5,6 @@ Checks that look at one row at a time share one scan of their table; the others 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -89,12 +88,13 @@ def run_checks(
         CheckNotComputedError: The engine refused a check's SQL.
         MemoryExhaustedError: DuckDB ran out of its memory limit.
     """
-    failing = _count_together(connection, checks, table=table, as_of=as_of)
+    looked_at = _LookedAt(table=table, key=key, as_of=as_of, history=history)
+    failing = _count_together(connection, checks, looked_at)
     results = []
     for check in checks:
         try:
             with duckdb_errors():
-                results.append(_result(connection, check, table, key, as_of, history, failing.get(check.check.name)))
+                results.append(_result(connection, check, looked_at, failing.get(check.check.name)))
         except duckdb.Error as error:
             first_line = str(error).partition("\n")[0]
             raise CheckNotComputedError(f"{file}:{check.check.line}: check {check.check.name}: {first_line}") from error
@@ -107,32 +107,36 @@ def blocking(results: Sequence[CheckResult]) -> str:
     return ", ".join(f"{each.name} ({each.failing_rows} rows)" for each in blocked)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _LookedAt:
+    """The table whose checks are run, and what they are told besides."""
+
+    table: str
+    key: Sequence[str]
+    as_of: datetime
+    history: Sequence[int]
+
+
 def _result(
-    connection: duckdb.DuckDBPyConnection,
-    compiled: CompiledCheck,
-    table: str,
-    key: Sequence[str],
-    as_of: datetime,
-    history: Sequence[int],
-    failing: int | None,
+    connection: duckdb.DuckDBPyConnection, compiled: CompiledCheck, looked_at: _LookedAt, failing: int | None
 ) -> CheckResult:
     check = compiled.check
-    sql = check_sql(compiled, "duckdb", as_of=as_of)
+    sql = check_sql(compiled, "duckdb", as_of=looked_at.as_of)
     explanation = ""
     is_judged = True
     if check.volume is not None:
         ((rows,),) = connection.execute(sql).fetchall()
-        judgement = judge(int(rows), history, check.volume)
+        judgement = judge(int(rows), looked_at.history, check.volume)
         is_judged, explanation = judgement.is_unusual is not None, judgement.explanation
         failing = int(bool(judgement.is_unusual))
     elif failing is None:
         ((failing,),) = connection.execute(f"SELECT COUNT(*) FROM ({sql})").fetchall()
-    sample = _sample(connection, compiled, sql, key) if failing and check.volume is None else ()
+    sample = _sample(connection, compiled, sql, looked_at.key) if failing and check.volume is None else ()
     verdict = Verdict.PASSED if is_judged else Verdict.NOT_JUDGED
     if failing:
         verdict = Verdict.BLOCKED if check.severity is Severity.BLOCK else Verdict.WARNED
     return CheckResult(
-        table=table,
+        table=looked_at.table,
         name=check.name,
         dimension=check.dimension,
         severity=check.severity,
@@ -144,31 +148,31 @@ def _result(
 
 
 def _count_together(
-    connection: duckdb.DuckDBPyConnection, checks: Sequence[CompiledCheck], *, table: str, as_of: datetime
+    connection: duckdb.DuckDBPyConnection, checks: Sequence[CompiledCheck], looked_at: _LookedAt
 ) -> dict[str, int]:
     """Count the rows at fault of all row-level checks in one scan; nothing if that fails, to be asked one by one."""
-    conditions = {check.check.name: condition for check in checks if (condition := _row_condition(check, table, as_of))}
+    conditions = {check.check.name: condition for check in checks if (condition := _row_condition(check, looked_at))}
     if not conditions:
         return {}
     counts = ", ".join(f"COUNT(*) FILTER (WHERE {condition})" for condition in conditions.values())
     try:
         with duckdb_errors():
-            (found,) = connection.execute(f"SELECT {counts} FROM {qualified(table)}").fetchall()
+            (found,) = connection.execute(f"SELECT {counts} FROM {qualified(looked_at.table)}").fetchall()
     except duckdb.Error:
         return {}
     return dict(zip(conditions, map(int, found), strict=True))
 
 
-def _row_condition(compiled: CompiledCheck, table: str, as_of: datetime) -> str | None:
+def _row_condition(compiled: CompiledCheck, looked_at: _LookedAt) -> str | None:
     """Return the WHERE of a check that looks at one row of its own table at a time; None for any other."""
     query = compiled.query
-    if not isinstance(query, exp.Select) or not query.args.get("where") or compiled.inputs != {table}:
+    if not isinstance(query, exp.Select) or not query.args.get("where") or compiled.inputs != {looked_at.table}:
         return None
     if any(query.args.get(part) for part in _WHOLE_ROWS_ONLY) or len(list(query.find_all(exp.Select))) > 1:
         return None
     if any(column.table for column in query.find_all(exp.Column)) or query.find(exp.Window, exp.AggFunc):
         return None
-    where = expand(query, as_of=as_of).args["where"]
+    where = expand(query, as_of=looked_at.as_of).args["where"]
     condition: str = where.this.sql("duckdb", comments=False)
     return condition
 
@@ -181,9 +185,7 @@ def _sample(
     if not returned:
         return ()
     names = ", ".join(identifier(name) for name in returned)
-    rows = connection.execute(
-        f"SELECT DISTINCT {names} FROM ({sql}) ORDER BY {names} LIMIT {SAMPLED_ROWS}"
-    ).fetchall()
+    rows = connection.execute(f"SELECT DISTINCT {names} FROM ({sql}) ORDER BY {names} LIMIT {SAMPLED_ROWS}").fetchall()
     return tuple(
         {name: _plain(value) for name, value in zip(returned, row, strict=True) if value is not None} for row in rows
     )

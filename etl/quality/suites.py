@@ -157,9 +157,7 @@ def _read_suite(path: Path, silver: SilverTypes) -> Suite | None:
     key = file.data["key"]
     if not isinstance(key, list) or not key or not all(each in types for each in key):
         raise file.error(f"key must be a list of columns of {table}: {', '.join(types)}", "key")
-    listed = read_checks(
-        file.data["checks"], table=table, key=key, types=types, lines=file.lines, refuse=file.error
-    )
+    listed = read_checks(file.data["checks"], table=table, key=key, types=types, lines=file.lines, refuse=file.error)
     known: Known = {f"{SILVER_SCHEMA}.{each}": tuple(columns) for each, columns in silver.items()}
     checks, left_out = [], []
     for check in (*key_checks(table, key, line=file.lines["key",]), *listed):

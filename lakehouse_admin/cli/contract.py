@@ -26,7 +26,9 @@ _RANGE = re.compile(r"(\d+)\.\.(\d+)")
 class ContractMissingError(OperatorError):
     """Bronze holds no contract of the table."""
 
-    guidance: ClassVar[str] = "Load it first: `manage.py lakehouse run`. The tables are those of LAKEHOUSE_SOURCE_TABLES."
+    guidance: ClassVar[str] = (
+        "Load it first: `manage.py lakehouse run`. The tables are those of LAKEHOUSE_SOURCE_TABLES."
+    )
 
 
 class VersionsUnknownError(OperatorError):

@@ -53,7 +53,9 @@ def handle(options: Mapping[str, object], output: Output) -> int:
 def _all(lineage: Lineage, output: Output) -> None:
     """Print what every column is directly computed from."""
     origins = [
-        (f"{name}.{column}", origin) for name, table in lineage.tables.items() for column, origin in table.columns.items()
+        (f"{name}.{column}", origin)
+        for name, table in lineage.tables.items()
+        for column, origin in table.columns.items()
     ]
     charts = [(name, table.reads) for name, table in lineage.tables.items() if table.reads.columns]
     if output.as_json:

@@ -10,7 +10,19 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from etl.errors import LakehouseError
-from lakehouse_admin.cli import cancel, checks, contract, lineage, reconcile, replicate, retry, run, runs, states, status
+from lakehouse_admin.cli import (
+    cancel,
+    checks,
+    contract,
+    lineage,
+    reconcile,
+    replicate,
+    retry,
+    run,
+    runs,
+    states,
+    status,
+)
 from lakehouse_admin.cli.verb import FAILURE, Output, Verb
 
 VERBS: Mapping[str, Verb] = {

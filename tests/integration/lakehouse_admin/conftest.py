@@ -24,8 +24,8 @@ def control_plane(django_db_setup: None, django_db_blocker: DjangoDbBlocker, mon
         yield sent
         with connections["owner"].cursor() as cursor:
             cursor.execute(
-                "truncate lakehouse_publications, lakehouse_run_events, lakehouse_table_results, lakehouse_check_results,"
-                " lakehouse_stage_runs, lakehouse_runs, lakehouse_pipelines"
+                "truncate lakehouse_publications, lakehouse_run_events, lakehouse_table_results,"
+                " lakehouse_check_results, lakehouse_stage_runs, lakehouse_runs, lakehouse_pipelines"
             )
 
 
