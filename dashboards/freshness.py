@@ -25,9 +25,19 @@ class Freshness:
     is_stale: bool
     """Older than the models promise."""
     promise_hours: int
+    withheld: datetime | None = None
+    """Where newer data stands that broke a check and is kept from readers, in the tenant's time zone."""
 
     @classmethod
-    def of(cls, publication: Publication, *, timezone: str, promise_hours: int, now: datetime) -> Self:
+    def of(
+        cls,
+        publication: Publication,
+        *,
+        timezone: str,
+        promise_hours: int,
+        now: datetime,
+        withheld: datetime | None = None,
+    ) -> Self:
         """Compare the publication with the clock.
 
         Args:
@@ -35,6 +45,7 @@ class Freshness:
             timezone: IANA name of the tenant's zone.
             promise_hours: How old the data may be.
             now: The present, an aware time.
+            withheld: Where newer data stands that was not published; None if there is none.
         """
         age = max(now - publication.as_of, timedelta(0))
         return cls(
@@ -42,12 +53,18 @@ class Freshness:
             age=age,
             is_stale=age > timedelta(hours=promise_hours),
             promise_hours=promise_hours,
+            withheld=withheld.astimezone(ZoneInfo(timezone)) if withheld else None,
         )
 
     @property
     def absolute(self) -> str:
         """``23 Nov 2026, 08:58 CET``."""
-        return f"{self.as_of.day} {self.as_of:%b %Y, %H:%M %Z}"
+        return _absolute(self.as_of)
+
+    @property
+    def withheld_absolute(self) -> str:
+        """The same of the data that is kept from readers; empty if there is none."""
+        return _absolute(self.withheld) if self.withheld else ""
 
     @property
     def iso(self) -> str:
@@ -64,6 +81,10 @@ class Freshness:
             return _ago(minutes, "minute")
         hours = minutes // _HOUR_MINUTES
         return _ago(hours, "hour") if hours < _HOURS_SAID_IN_HOURS else _ago(hours // _DAY_HOURS, "day")
+
+
+def _absolute(at: datetime) -> str:
+    return f"{at.day} {at:%b %Y, %H:%M %Z}"
 
 
 def _ago(number: int, unit: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from datetime import datetime
 from typing import LiteralString, Protocol
 
 import structlog
@@ -51,6 +52,12 @@ def current_publication() -> Publication | None:
     """Return what readers see now; None before the first publication."""
     reader: PublicationReader = import_string(settings.PUBLICATION_READER)()
     return reader.current()
+
+
+def withheld_update() -> datetime | None:
+    """Return where newer data stands that is kept from readers because it broke a check; None if there is none."""
+    reader: PublicationReader = import_string(settings.PUBLICATION_READER)()
+    return reader.withheld()
 
 
 def digest(publication: Publication) -> str:

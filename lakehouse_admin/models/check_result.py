@@ -45,5 +45,7 @@ class CheckResult(models.Model):
 
     @property
     def keys_at_fault(self) -> str:
-        """The sampled keys in one line: ``tenant_id 1, id 7; tenant_id 1, id 9``."""
-        return "; ".join(", ".join(f"{name} {value}" for name, value in key.items()) for key in self.sample)
+        """The sampled keys in one line, whose row it is first: ``tenant_id 1, id 7; tenant_id 1, id 9``."""
+        # PostgreSQL keeps no order within a document.
+        ordered = (sorted(key.items(), key=lambda part: (part[0] != "tenant_id", part[0])) for key in self.sample)
+        return "; ".join(", ".join(f"{name} {value}" for name, value in key) for key in ordered)

@@ -46,6 +46,17 @@ def test_the_overview_shows_own_numbers_and_when_they_are_from(visit: Client, wo
     assert "These numbers are old" not in page
 
 
+def test_an_update_that_was_held_back_is_said(visit: Client, world: World, published: Published) -> None:
+    before = visit.get(world.ours.address())
+    assert "held back" not in text(before)
+    published.held_back = NOW + timedelta(hours=1)
+    after = visit.get(world.ours.address(), headers={"If-None-Match": before["ETag"]})
+    assert after.status_code == 200
+    at = BERLIN_NOW + timedelta(hours=1)
+    assert f"The update of {at.day} {at:%b %Y, %H:%M %Z} did not pass its checks" in text(after)
+    assert Money("EUR").full(world.ours.revenue) in text(after)
+
+
 def test_the_period_is_in_the_address(visit: Client, world: World) -> None:
     week = text(visit.get(world.ours.address("?days=7")))
     month = text(visit.get(world.ours.address("?days=30")))
