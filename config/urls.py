@@ -8,12 +8,14 @@ from django.urls import include, path
 
 from config.health import healthz
 from config.home import home
+from lakehouse_admin.admin.lineage import lineage
 
 urlpatterns = [
     path("", home, name="home"),
     path("login/", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout/", auth.LogoutView.as_view(), name="logout"),
     path("healthz", healthz, name="healthz"),
+    path("admin/lineage/", admin.site.admin_view(lineage), name="lineage"),
     path("admin/", admin.site.urls),
     path("api/v1/", include("saas.api.urls")),
     path("t/<slug:tenant_slug>/", include("dashboards.urls")),

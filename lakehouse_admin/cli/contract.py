@@ -18,7 +18,7 @@ from etl.contracts.source import open_source, read_contracts
 from etl.contracts.table import TableContract, TableId
 from etl.errors import OperatorError
 from lakehouse_admin.cli.verb import FAILURE, SUCCESS, Output
-from lakehouse_admin.wiring import lakehouse, source_url
+from lakehouse_admin.wiring import bronze, source_url
 
 _RANGE = re.compile(r"(\d+)\.\.(\d+)")
 
@@ -62,7 +62,7 @@ def handle(options: Mapping[str, object], output: Output) -> int:
     """
     name, diff = cast("str | None", options["table"]), cast("str | None", options["diff"])
     tables = [TableId.parse(each) for each in ([name] if name else settings.LAKEHOUSE.source_tables)]
-    histories = contract_histories(lakehouse().store, tables)
+    histories = contract_histories(bronze(), tables)
     missing = [str(each.table) for each in histories if not each.versions]
     if missing:
         raise ContractMissingError(f"Bronze holds no contract of {', '.join(missing)}.")
@@ -121,7 +121,8 @@ def _print_list(
     ]
     output.table(("table", "version", "columns", "key", "the source is"), rows, right=frozenset({1, 2}))
     for each, changed in zip(histories, changes, strict=True):
-        output.lines(*(f"{each.table}: {sentence}" for sentence in _sentences(changed)))
+        for sentence in _sentences(changed):
+            output.lines(f"{each.table}: {sentence}")
 
 
 def _print_history(history: ContractHistory, changes: Sequence[ContractChange], output: Output) -> None:
@@ -131,7 +132,8 @@ def _print_history(history: ContractHistory, changes: Sequence[ContractChange], 
     output.lines("", "Versions")
     output.lines(f"  {history.versions[0].version}: first recorded.")
     for before, after in pairwise(history.versions):
-        output.lines(*(f"  {after.version}: {sentence}" for sentence in _sentences(contract_changes(before, after))))
+        for sentence in _sentences(contract_changes(before, after)):
+            output.lines(f"  {after.version}: {sentence}")
     if history.load_id:
         output.lines("", f"Bronze files of load {history.load_id}")
         for file in history.files:

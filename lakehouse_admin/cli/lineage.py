@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
 from lakehouse_admin.cli.verb import SUCCESS, Output
-from lakehouse_admin.wiring import lakehouse
+from lakehouse_admin.wiring import bronze
 
 if TYPE_CHECKING:
     from etl.gold.lineage import Lineage, Origin
@@ -32,7 +32,7 @@ def handle(options: Mapping[str, object], output: Output) -> int:
     """
     from lakehouse_admin.status.lineage import current_lineage  # noqa: PLC0415 - the other verbs parse no SQL
 
-    lineage = current_lineage(lakehouse().store)
+    lineage = current_lineage(bronze())
     node = cast("str | None", options["node"])
     if node is None:
         _all(lineage, output)
