@@ -239,10 +239,15 @@ def columns_read(query: exp.Query, models: Iterable[GoldModel]) -> frozenset[str
 
 def _gold(model: GoldModel, schema: dict[str, object]) -> Table:
     trace = _Trace(model.query, schema)
+    selected = {name: trace.output(trace.root, name) for name in trace.root.expression.named_selects}
+    gathered = Origin()
+    for origin in selected.values():
+        gathered |= origin
     return Table(
         name=model.table,
         title=model.title,
-        columns={name: trace.output(trace.root, name) for name in model.column_names},
+        # A transform carries keys along under their names; whatever else it makes may come from all it is given.
+        columns={name: selected.get(name, gathered) for name in model.column_names},
         inputs=trace.tables(),
         deciders=trace.deciders(),
     )
