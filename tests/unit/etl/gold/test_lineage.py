@@ -176,6 +176,13 @@ def test_every_shape_of_a_query_is_followed(select: str, expected: Origin) -> No
     assert of(select, "c")["c"] == expected
 
 
+def test_what_a_transform_makes_comes_from_all_it_is_given() -> None:
+    model = next(each for each in load_models() if each.transform == "churn_risk")
+    table = lineage().tables[model.table]
+    made = next(name for name in model.column_names if name not in dict(model.selected))
+    assert table.columns["customer_id"].columns < table.columns[made].columns
+
+
 @pytest.mark.parametrize(
     ("node", "says"),
     [
