@@ -239,7 +239,7 @@ def columns_read(query: exp.Query, models: Iterable[GoldModel]) -> frozenset[str
 
 def _gold(model: GoldModel, schema: dict[str, object]) -> Table:
     trace = _Trace(model.query, schema)
-    selected = {name: trace.output(trace.root, name) for name in trace.root.expression.named_selects}
+    selected = {each.alias_or_name: trace.output(trace.root, each.alias_or_name) for each in _selects(trace.root)}
     gathered = Origin()
     for origin in selected.values():
         gathered |= origin

@@ -20,7 +20,7 @@ from etl.engine.sql import identifier, qualified
 from etl.errors import OperatorError
 from etl.gold.compile import CompiledCheck, check_sql
 from etl.gold.shims import expand
-from etl.quality.checks import Dimension, Severity
+from etl.quality.checks import Check, Dimension, Severity
 from etl.quality.volume import judge
 
 SAMPLED_ROWS = 20
@@ -104,7 +104,14 @@ def run_checks(
 def blocking(results: Sequence[CheckResult]) -> str:
     """Name the results that forbid publication, with their numbers; empty if none does."""
     blocked = [each for each in results if each.verdict is Verdict.BLOCKED]
-    return ", ".join(f"{each.name} ({each.failing_rows} rows)" for each in blocked)
+    return ", ".join(f"{each.name} ({_fault(each)})" for each in blocked)
+
+
+def _fault(result: CheckResult) -> str:
+    """Say what was found: a number of rows, or the explanation where no row is at fault."""
+    if not result.failing_rows:
+        return result.explanation.removesuffix(".")
+    return "1 row" if result.failing_rows == 1 else f"{result.failing_rows:,} rows"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,26 +129,51 @@ def _result(
 ) -> CheckResult:
     check = compiled.check
     sql = check_sql(compiled, "duckdb", as_of=looked_at.as_of)
-    explanation = ""
-    is_judged = True
     if check.volume is not None:
-        ((rows,),) = connection.execute(sql).fetchall()
-        judgement = judge(int(rows), looked_at.history, check.volume)
-        is_judged, explanation = judgement.is_unusual is not None, judgement.explanation
-        failing = int(bool(judgement.is_unusual))
-    elif failing is None:
+        return _judged(connection, check, sql, looked_at)
+    if failing is None:
         ((failing,),) = connection.execute(f"SELECT COUNT(*) FROM ({sql})").fetchall()
-    sample = _sample(connection, compiled, sql, looked_at.key) if failing and check.volume is None else ()
-    verdict = Verdict.PASSED if is_judged else Verdict.NOT_JUDGED
-    if failing:
-        verdict = Verdict.BLOCKED if check.severity is Severity.BLOCK else Verdict.WARNED
+    return _found(
+        check,
+        looked_at,
+        verdict=_verdict(check, is_broken=bool(failing)),
+        failing_rows=int(failing),
+        sample=_sample(connection, compiled, sql, looked_at.key) if failing else (),
+    )
+
+
+def _judged(connection: duckdb.DuckDBPyConnection, check: Check, sql: str, looked_at: _LookedAt) -> CheckResult:
+    """Compare the table's row count with its history: no row of it is at fault."""
+    assert check.volume is not None
+    ((rows,),) = connection.execute(sql).fetchall()
+    judgement = judge(int(rows), looked_at.history, check.volume)
+    is_unusual = judgement.is_unusual
+    verdict = Verdict.NOT_JUDGED if is_unusual is None else _verdict(check, is_broken=is_unusual)
+    return _found(check, looked_at, verdict=verdict, explanation=judgement.explanation)
+
+
+def _verdict(check: Check, *, is_broken: bool) -> Verdict:
+    if not is_broken:
+        return Verdict.PASSED
+    return Verdict.BLOCKED if check.severity is Severity.BLOCK else Verdict.WARNED
+
+
+def _found(
+    check: Check,
+    looked_at: _LookedAt,
+    *,
+    verdict: Verdict,
+    failing_rows: int = 0,
+    explanation: str = "",
+    sample: tuple[Mapping[str, int | str], ...] = (),
+) -> CheckResult:
     return CheckResult(
         table=looked_at.table,
         name=check.name,
         dimension=check.dimension,
         severity=check.severity,
         verdict=verdict,
-        failing_rows=int(failing),
+        failing_rows=failing_rows,
         explanation=explanation,
         sample=sample,
     )

@@ -48,4 +48,5 @@ class CheckResult(models.Model):
         """The sampled keys in one line, whose row it is first: ``tenant_id 1, id 7; tenant_id 1, id 9``."""
         # PostgreSQL keeps no order within a document.
         ordered = (sorted(key.items(), key=lambda part: (part[0] != "tenant_id", part[0])) for key in self.sample)
-        return "; ".join(", ".join(f"{name} {value}" for name, value in key) for key in ordered)
+        listed = "; ".join(", ".join(f"{name} {value}" for name, value in key) for key in ordered)
+        return f"{listed} and more" if self.failing_rows > len(self.sample) else listed

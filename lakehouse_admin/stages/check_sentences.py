@@ -31,6 +31,14 @@ def blocked_sentence(checks: Sequence[Mapping[str, Any]]) -> str:
     blocked = [each for each in checks if each["verdict"] == CheckVerdict.BLOCKED]
     if not blocked:
         return ""
-    named = [f"{each['name']} of {each['table']} ({each['failing_rows']:,} rows)" for each in blocked[:_NAMED]]
+    named = [f"{each['name']} of {each['table']} ({_fault(each)})" for each in blocked[:_NAMED]]
     more = f" and {len(blocked) - _NAMED} more" if len(blocked) > _NAMED else ""
     return f"Blocking checks failed: {', '.join(named)}{more}."
+
+
+def _fault(check: Mapping[str, Any]) -> str:
+    """Say what was found: a number of rows, or the explanation where no row is at fault."""
+    rows: int = check["failing_rows"]
+    if not rows:
+        return str(check["explanation"]).removesuffix(".")
+    return "1 row" if rows == 1 else f"{rows:,} rows"

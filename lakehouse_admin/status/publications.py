@@ -33,7 +33,7 @@ class RecordedPublications:
         """Return where the newest ended run's data stands if it was kept from readers, and is newer than theirs."""
         ended = PipelineRun.objects.filter(as_of__isnull=False).exclude(state__in=MOVING_RUN_STATES)
         newest = ended.order_by("-pk").values_list("as_of", "error_class").first()
-        if newest is None or newest[1] not in _WITHHOLDING:
+        if newest is None or newest[0] is None or newest[1] not in _WITHHOLDING:
             return None
         published = PublicationRecord.objects.order_by("-number").values_list("as_of", flat=True).first()
         return newest[0] if published is None or newest[0] > published else None

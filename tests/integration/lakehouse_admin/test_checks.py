@@ -76,7 +76,7 @@ def test_a_blocking_check_of_silver_withholds_the_run(run: PipelineRun, pipeline
     second = finished(another(pipeline), lakehouse)
 
     assert second.state == RunState.FAILED
-    assert second.error_message == "Blocking checks failed: rule_blocked of silver.orders (1 rows)."
+    assert second.error_message == "Blocking checks failed: rule_blocked of silver.orders (1 row)."
     assert "keys of rows at fault" in second.guidance
     assert PublicationRecord.objects.get().run == run
     assert CheckResult.objects.get(run=second).verdict == "blocked"
