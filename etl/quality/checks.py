@@ -17,7 +17,7 @@ Each may carry ``name``, ``severity`` (``block`` or ``warn``) and ``dimension``.
 decided by the kind: rules about structure (``not_null``, ``unique``, ``relationship``,
 ``accepted_values``, ``sql``) block, because a number computed from rows that break them is wrong;
 rules about how the world behaves (``range``, ``expression``, ``freshness``, ``volume``) warn, because
-an unusual day is not an error. See `docs/adr/0018-checks-and-lineage.md`.
+an unusual day is not an error. See `docs/adr/0015-checks-and-lineage.md`.
 """
 
 from __future__ import annotations
