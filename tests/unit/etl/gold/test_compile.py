@@ -83,7 +83,7 @@ WRONG = {
     "quotient without formula": (swapped('"decimal(38,2)"', "double"), FrontMatterError, 9, "revenue has no formula"),
     "empty formula": (swapped("unit: tenant", "formula: '', unit: tenant"), FrontMatterError, 9, "no formula"),
     "unknown audience": (
-        swapped("grain:", "audience: everyone\ngrain:"), FrontMatterError, 4, "audience must be one of tenant, platform",
+        swapped("grain:", "audience: everyone\ngrain:"), FrontMatterError, 4, "audience must be one of tenant, plat",
     ),
     "tenants' model without tenant": (
         (HEAD + SELECT).replace("tenant_id", "shop_id"), FrontMatterError, 7, "no tenant can read it",
