@@ -17,7 +17,7 @@ from dashboards.charts.kpis import kpis
 from dashboards.charts.registry import CHARTS
 from dashboards.conditional import answer
 from dashboards.freshness import Freshness
-from dashboards.metrics.definitions import freshness_promise_hours
+from dashboards.metrics.definitions import freshness_promise_seconds
 from dashboards.metrics.period import LENGTHS_DAYS
 from dashboards.metrics.revenue import revenue_by_day
 from dashboards.metrics.summary import tenant_summary
@@ -66,7 +66,7 @@ def overview(request: HttpRequest, tenant_slug: str) -> HttpResponse:
     freshness = Freshness.of(
         publication,
         timezone=tenant.timezone,
-        promise_hours=freshness_promise_hours(),
+        promise_seconds=freshness_promise_seconds(),
         now=now(),
         withheld=withheld_update(),
     )

@@ -203,10 +203,10 @@ def _references(query: exp.Query, file: str, known: Known) -> set[str]:
 
 def _check_columns(query: exp.Query, file: str, known: Known) -> None:
     tables: dict[str, dict[str, dict[str, str]]] = {SILVER_SCHEMA: {}, MODEL_SCHEMA: {}}
-    for table, columns in known.items():
-        db, _, name = table.partition(".")
-        tables[db][name] = dict.fromkeys(columns, "unknown")
-    schema: dict[str, object] = dict(tables)
+    for table in query.find_all(exp.Table):  # Only those read: sqlglot normalises each anew for every query.
+        if table.db:
+            tables[table.db][table.name] = dict.fromkeys(known[f"{table.db}.{table.name}"], "unknown")
+    schema: dict[str, object] = {db: columns for db, columns in tables.items() if columns}
     try:
         qualify(query.copy(), schema=schema, dialect="duckdb", quote_identifiers=False)
     except OptimizeError as error:

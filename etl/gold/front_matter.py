@@ -1,7 +1,7 @@
 """Read a model file: the comment at its head, then one SELECT.
 
-The comment is YAML between ``/* model`` and ``*/``. Everything in it is required, because
-a metric without a definition is a support ticket: see `docs/adr/0008-gold-models.md`.
+The comment is YAML between ``/* model`` and ``*/``. Nearly everything in it is required,
+because a metric without a definition is a support ticket: see `docs/adr/0008-gold-models.md`.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from sqlglot.errors import ParseError, TokenError
 from etl.contracts.types import LogicalType, family
 from etl.gold import transforms
 from etl.gold.lint import check_portable
-from etl.gold.model import FrontMatterError, GoldColumn, GoldModel, ModelSyntaxError
+from etl.gold.model import TENANT_COLUMN, Audience, FrontMatterError, GoldColumn, GoldModel, ModelSyntaxError
 from etl.quality.checks import Check, key_checks, read_checks
 from etl.quality.yaml_lines import read_yaml
 
 _HEAD = re.compile(r"/\* model\n(?P<yaml>.*?)\n\*/\n", re.DOTALL)
-_OPTIONAL_KEYS = ("transform",)
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
-_KEYS = ("title", "question", "grain", "freshness_hours", "incremental_key", "columns", "checks")
+_KEYS = ("title", "question", "grain", "freshness_seconds", "incremental_key", "columns", "checks")
+_OPTIONAL_KEYS = ("audience", "transform")
 _NUMBERS = {LogicalType.INTEGER, LogicalType.BIGINT, LogicalType.DOUBLE, LogicalType.DECIMAL}
 _TYPES = {LogicalType.BOOLEAN, LogicalType.TEXT, LogicalType.DATE, LogicalType.TIMESTAMPTZ, *_NUMBERS}
 
@@ -102,8 +102,9 @@ def parse_model(text: str, *, file: str) -> GoldModel:
         question=front.text(front.data, "question"),
         grain=_known_columns(front, "grain", columns),
         columns=columns,
-        freshness_hours=_freshness_hours(front),
+        freshness_seconds=_freshness_seconds(front),
         incremental_key=_known_columns(front, "incremental_key", columns),
+        audience=_audience(front, columns),
         checks=_checks(front, table=f"gold.{name}", columns=columns),
         query=query,
         transform=transform,
@@ -149,8 +150,8 @@ def _read_yaml(text: str, *, file: str) -> _FrontMatter:
         raise FrontMatterError(f"the front matter must give {', '.join(_KEYS)}", file=file, line=first_line)
     front = _FrontMatter(file=file, data=data, lines=lines)
     for key in data:
-        if key not in _KEYS and key not in _OPTIONAL_KEYS:
-            raise front.error(f"`{key}` is not known; the keys are {', '.join((*_KEYS, *_OPTIONAL_KEYS))}", key)
+        if key not in _KEYS + _OPTIONAL_KEYS:
+            raise front.error(f"`{key}` is not known; the keys are {', '.join(_KEYS + _OPTIONAL_KEYS)}", key)
     for key in _KEYS:
         if key not in data:
             raise front.error(f"`{key}` is missing; the keys are {', '.join(_KEYS)}")
@@ -166,8 +167,9 @@ def _columns(front: _FrontMatter) -> tuple[GoldColumn, ...]:
 
 def _column(front: _FrontMatter, name: str, given: object) -> GoldColumn:
     path = ("columns", name)
-    if not isinstance(given, dict) or not given.keys() <= {"type", "unit", "description"}:
-        raise front.error(f"column {name} must have type and description, and unit if it is a number", *path)
+    if not isinstance(given, dict) or not given.keys() <= {"type", "unit", "description", "formula"}:
+        problem = f"column {name} must have type and description, unit if it is a number, formula if it is computed"
+        raise front.error(problem, *path)
     logical_type = front.text(given, "type", *path)
     try:
         kind = family(logical_type)
@@ -180,11 +182,13 @@ def _column(front: _FrontMatter, name: str, given: object) -> GoldColumn:
     if kind in _NUMBERS and not is_key:
         front.text(given, "unit", *path)
     unit = given.get("unit")
+    is_quotient = kind is LogicalType.DOUBLE and "transform" not in front.data
     return GoldColumn(
         name=name,
         type=logical_type,
         description=front.text(given, "description", *path),
         unit=None if unit is None else str(unit),
+        formula=front.text(given, "formula", *path) if is_quotient or "formula" in given else None,
     )
 
 
@@ -194,6 +198,25 @@ def _known_columns(front: _FrontMatter, key: str, columns: Sequence[GoldColumn])
         if name not in {column.name for column in columns}:
             raise front.error(f"{key} names {name}, which is not among the columns", key)
     return names
+
+
+def _freshness_seconds(front: _FrontMatter) -> int:
+    seconds = front.data["freshness_seconds"]
+    if not isinstance(seconds, int) or isinstance(seconds, bool) or seconds <= 0:
+        raise front.error("freshness_seconds must be a whole number of seconds above 0", "freshness_seconds")
+    return seconds
+
+
+def _audience(front: _FrontMatter, columns: Sequence[GoldColumn]) -> Audience:
+    """Return who may read the model: each tenant its own rows, unless it says otherwise."""
+    given = front.data.get("audience", Audience.TENANT.value)
+    if given not in list(Audience):
+        raise front.error(f"audience must be one of {', '.join(Audience)}", "audience")
+    audience = Audience(str(given))
+    if audience is Audience.TENANT and TENANT_COLUMN not in {column.name for column in columns}:
+        problem = f"without a column {TENANT_COLUMN} no tenant can read it; add the column, or `audience: platform`"
+        raise front.error(problem, "columns")
+    return audience
 
 
 def _transform(front: _FrontMatter, columns: Sequence[GoldColumn]) -> str | None:
@@ -210,13 +233,6 @@ def _transform(front: _FrontMatter, columns: Sequence[GoldColumn]) -> str | None
         listed = ", ".join(f"{column} {kind}" for column, kind in made)
         raise front.error(f"the columns have to be what the transform {name} makes, in order: {listed}", "columns")
     return str(name)
-
-
-def _freshness_hours(front: _FrontMatter) -> int:
-    hours = front.data["freshness_hours"]
-    if not isinstance(hours, int) or hours <= 0:
-        raise front.error("freshness_hours must be a whole number of hours above 0", "freshness_hours")
-    return hours
 
 
 def _checks(front: _FrontMatter, *, table: str, columns: Sequence[GoldColumn]) -> tuple[Check, ...]:

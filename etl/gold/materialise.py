@@ -238,7 +238,7 @@ class _Run:
         if compiled.model.transform is None or found.get(DEFINITION) != _definition(compiled.model):
             return None
         age = self._as_of - datetime.fromisoformat(found[AS_OF])
-        is_young = timedelta() <= age < timedelta(hours=compiled.model.freshness_hours) / 2
+        is_young = timedelta() <= age < timedelta(seconds=compiled.model.freshness_seconds) / 2
         return table if is_young else None
 
     def _compute(self, connection: duckdb.DuckDBPyConnection, compiled: CompiledModel) -> int:
@@ -291,8 +291,7 @@ class _Run:
         """Replace the table's rows in one snapshot."""
         model = compiled.model
         schema = iceberg_schema((column.name, column.type) for column in model.columns)
-        partition = "tenant_id" if "tenant_id" in model.column_names else None
-        table = ensure_table(self._catalog, model.table, schema, partition_by=partition)
+        table = ensure_table(self._catalog, model.table, schema, partition_by=model.partition_by)
         _evolve(table, model)
         properties = {
             FINGERPRINT: fingerprint,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import ClassVar
 
 from sqlglot import exp
@@ -13,6 +14,10 @@ from etl.quality.checks import Check
 MODEL_SCHEMA = "gold"
 """Schema of every model's table; silver's tables are the only other input."""
 SILVER_SCHEMA = "silver"
+TENANT_COLUMN = "tenant_id"
+"""The column that says whose a row is."""
+LIVE_SECONDS = 60
+"""A model that promises to be at most this old is live: brought up to date with every publication."""
 
 
 class ModelError(OperatorError):
@@ -57,6 +62,15 @@ class ModelCycleError(ModelError):
     """Models depend on each other in a circle."""
 
 
+class Audience(StrEnum):
+    """Who may read a model."""
+
+    TENANT = "tenant"
+    """Every tenant, its own rows."""
+    PLATFORM = "platform"
+    """The platform's own staff alone: its rows compare tenants."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoldColumn:
     """One column of a model's table."""
@@ -67,6 +81,8 @@ class GoldColumn:
     description: str
     unit: str | None = None
     """What one means, e.g. ``orders``, ``tenant currency``, ``ratio``. Every number that is not a key has one."""
+    formula: str | None = None
+    """How it follows from other numbers, for readers. Every quotient has one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,11 +98,12 @@ class GoldModel:
     grain: tuple[str, ...]
     """What one row stands for: these columns are never NULL and together unique."""
     columns: tuple[GoldColumn, ...]
-    freshness_hours: int
+    freshness_seconds: int
     """The data promises to be at most this old."""
     incremental_key: tuple[str, ...]
     """Rows with one value of these columns depend only on silver rows with the same value."""
     checks: tuple[Check, ...]
+    audience: Audience
     query: exp.Query
     """The SELECT, parsed in DuckDB's dialect; node positions are lines of the file."""
     transform: str | None = None
@@ -103,6 +120,16 @@ class GoldModel:
     def column_names(self) -> tuple[str, ...]:
         """Names of the output columns, in order."""
         return tuple(column.name for column in self.columns)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it is brought up to date with every publication."""
+        return self.freshness_seconds <= LIVE_SECONDS
+
+    @property
+    def partition_by(self) -> str | None:
+        """Column by which its table is partitioned: the query engine shows tenants such tables alone."""
+        return TENANT_COLUMN if self.audience is Audience.TENANT else None
 
     def column(self, name: str) -> GoldColumn:
         """Return the column called ``name``.

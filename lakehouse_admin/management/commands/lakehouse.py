@@ -15,6 +15,7 @@ from lakehouse_admin.cli import (
     checks,
     contract,
     lineage,
+    metrics,
     reconcile,
     replicate,
     retry,
@@ -22,6 +23,7 @@ from lakehouse_admin.cli import (
     runs,
     states,
     status,
+    usage,
 )
 from lakehouse_admin.cli.verb import FAILURE, Output, Verb
 
@@ -37,6 +39,8 @@ VERBS: Mapping[str, Verb] = {
     "checks": checks,
     "contract": contract,
     "lineage": lineage,
+    "metrics": metrics,
+    "usage": usage,
 }
 
 
