@@ -303,7 +303,9 @@ class _Trace:
             for branch in branches:
                 origin |= self.output(branch, _selects(branch)[position].alias_or_name)
             return origin
-        expression = next(each for each in _selects(scope) if each.alias_or_name == name)
+        # A series has no list of outputs: what it gives comes from what its bounds are made of.
+        is_series = isinstance(scope.expression, exp.UDTF)
+        expression = scope.expression if is_series else _select(scope, name)
         origin = Origin()
         for column in expression.find_all(exp.Column):
             origin |= self._column(column)
@@ -344,6 +346,11 @@ def _selects(scope: Scope) -> list[exp.Expr]:
     """Return a query's output expressions."""
     assert isinstance(scope.expression, exp.Query)
     return list(scope.expression.selects)
+
+
+def _select(scope: Scope, name: str) -> exp.Expr:
+    """Return the output expression of a query by its name."""
+    return next(each for each in _selects(scope) if each.alias_or_name == name)
 
 
 def _is_output(column: exp.Column) -> bool:
