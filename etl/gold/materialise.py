@@ -54,7 +54,9 @@ def materialise(
         results = refresher.refresh(silver, as_of=as_of, progress=progress)
     broken = [result for result in results if result.outcome in {Outcome.FAILED, Outcome.SKIPPED}]
     if broken:
-        raise GoldIncompleteError(" ".join(f"{result.table} {result.outcome}: {result.problem}" for result in broken))
+        error = GoldIncompleteError(" ".join(f"{each.table} {each.outcome}: {each.problem}" for each in broken))
+        error.results = results
+        raise error
     return results
 
 

@@ -41,13 +41,14 @@ from etl.engine.write import table_write
 from etl.errors import LakehouseError, OperatorError
 from etl.gold import transforms
 from etl.gold.as_of import AsOfUse, as_of_use, representative
-from etl.gold.compile import CompiledModel, check_sql, compile_models
+from etl.gold.compile import CompiledModel, compile_models
 from etl.gold.compute import compute
 from etl.gold.inputs import FilePlans, Input, Tenants, snapshot_id
 from etl.gold.model import MODEL_SCHEMA, SILVER_SCHEMA, TENANT_COLUMN, GoldModel
-from etl.gold.results import CheckFailedError, CheckResult, ModelComputationError, ModelResult, Outcome
+from etl.gold.results import CheckFailedError, ModelComputationError, ModelResult, Outcome
 from etl.jobs.progress import Progress
 from etl.ports.catalog import TableMissingError
+from etl.quality.execute import CheckResult, blocking, run_checks
 
 INPUTS = "lakeside.inputs"
 """Snapshot property: JSON of input table to snapshot id."""
@@ -208,6 +209,7 @@ class _Refresh:
         """
         started = time.perf_counter()
         model = compiled.model
+        checks: tuple[CheckResult, ...] = ()
         missing = [name for name in compiled.inputs if name not in self._inputs]
         if missing:
             problem = f"it reads {', '.join(missing)}"
@@ -223,10 +225,16 @@ class _Refresh:
                 if standing is not None and touched is not None and not touched:
                     standing = self._current(compiled, standing.table)
                     return self._done(compiled, standing, Outcome.UNCHANGED, started)
-                table, checks = self._compute_and_commit(compiled, touched, connection)
+                with self._workspace(compiled, touched, connection):
+                    rows = _compute(connection, compiled, self._moment(compiled))
+                    checks = self._audit(compiled, touched, connection)
+                    _refuse_blocked(compiled, checks)
+                    table = self._commit(connection, compiled, touched, rows=rows)
         except OperatorError as error:
             seconds = time.perf_counter() - started
-            return ModelResult(table=model.table, outcome=Outcome.FAILED, seconds=seconds, problem=str(error))
+            return ModelResult(
+                table=model.table, outcome=Outcome.FAILED, seconds=seconds, checks=checks, problem=str(error)
+            )
         except LakehouseError:
             self._refresher.drop(model)
             raise
@@ -287,16 +295,44 @@ class _Refresh:
         ).fetchall()
         return frozenset(tenant for (tenant,) in rows)
 
-    def _compute_and_commit(
+    def _audit(
         self, compiled: CompiledModel, tenants: Tenants | None, connection: duckdb.DuckDBPyConnection
-    ) -> tuple[Table, tuple[CheckResult, ...]]:
-        as_of = representative(self._as_of, self._prepared(compiled).use)
+    ) -> tuple[CheckResult, ...]:
+        """Run the model's checks on the rows about to be committed; of some tenants alone they ask the same.
+
+        Raises:
+            CheckNotComputedError: The engine refused a check's SQL.
+        """
+        model = compiled.model
+        compares = any(check.check.volume for check in compiled.checks)
+        standing = self._refresher.standing(model) if compares else None
+        elsewhere = 0
+        if standing is not None and tenants is not None:
+            files = self._refresher.files.of(standing.table).data_by_partition
+            elsewhere = sum(file.record_count for of, those in files.items() if of not in tenants for file in those)
+        return run_checks(
+            connection,
+            compiled.checks,
+            table=model.table,
+            key=model.grain,
+            file=model.file,
+            as_of=self._moment(compiled),
+            history=_row_history(standing.table) if standing is not None else (),
+            rows_elsewhere=elsewhere,
+        )
+
+    @contextmanager
+    def _workspace(
+        self, compiled: CompiledModel, tenants: Tenants | None, connection: duckdb.DuckDBPyConnection
+    ) -> Iterator[None]:
+        """Open what the model reads, of some tenants alone if not None."""
         with _workspace(connection, compiled.model.name):
             for name in compiled.inputs:
                 connection.execute(f"CREATE VIEW {qualified(name)} AS {self._inputs[name].relation(tenants)}")
-            rows = _compute(connection, compiled, as_of)
-            checks = _audit(connection, compiled, as_of)
-            return self._commit(connection, compiled, tenants, rows=rows), checks
+            yield
+
+    def _moment(self, compiled: CompiledModel) -> datetime:
+        return representative(self._as_of, self._prepared(compiled).use)
 
     def _commit(
         self, connection: duckdb.DuckDBPyConnection, compiled: CompiledModel, tenants: Tenants | None, *, rows: int
@@ -380,7 +416,10 @@ def definition(compiled: CompiledModel) -> str:
         model.query.sql("duckdb"),
         *(f"{name} {kind}" for name, kind in model.selected),
         *(f"{column.name} {column.type}" for column in model.columns),
-        *(f"{check.check.name} {check.query.sql('duckdb')}" for check in compiled.checks),
+        *(
+            f"{check.check.name} {check.check.severity} {check.check.volume} {check.query.sql('duckdb')}"
+            for check in compiled.checks
+        ),
         f"partition {model.partition_by}",
     ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
@@ -415,27 +454,21 @@ def _compute(connection: duckdb.DuckDBPyConnection, compiled: CompiledModel, as_
         raise ModelComputationError(f"{compiled.model.file} cannot be computed: {first_line}") from error
 
 
-def _audit(connection: duckdb.DuckDBPyConnection, compiled: CompiledModel, as_of: datetime) -> tuple[CheckResult, ...]:
-    """Run the checks on the new rows; over some tenants alone they ask the same of these tenants.
+def _refuse_blocked(compiled: CompiledModel, checks: Sequence[CheckResult]) -> None:
+    """Refuse new rows of which a blocking check found any that break it.
 
     Raises:
-        CheckFailedError: A check returns rows.
-        ModelComputationError: A check cannot be computed.
+        CheckFailedError: One did.
     """
-    results = []
-    for check in compiled.checks:
-        sql = check_sql(check, "duckdb", as_of=as_of)
-        try:
-            ((failing_rows,),) = connection.execute(f"SELECT COUNT(*) FROM ({sql})").fetchall()
-        except duckdb.Error as error:
-            first_line = str(error).partition("\n")[0]
-            message = f"{compiled.model.file}:{check.check.line}: check {check.check.name}: {first_line}"
-            raise ModelComputationError(message) from error
-        results.append(CheckResult(name=check.check.name, failing_rows=int(failing_rows)))
-    failed = [f"{result.name} ({result.failing_rows} rows)" for result in results if result.failing_rows]
+    failed = blocking(checks)
     if failed:
-        raise CheckFailedError(f"{compiled.model.table} keeps its last good version: {', '.join(failed)} failed")
-    return tuple(results)
+        raise CheckFailedError(f"{compiled.model.table} keeps its last good version: {failed} failed")
+
+
+def _row_history(table: Table) -> tuple[int, ...]:
+    """Return the row counts of the table's snapshots, oldest first."""
+    summaries = [snapshot.summary for snapshot in table.snapshots() if snapshot.summary]
+    return tuple(int(each.additional_properties.get("total-records", 0)) for each in summaries)
 
 
 def _expired(table: Table) -> tuple[int, ...]:

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from etl.contracts.publication import TablePin
 from etl.errors import OperatorError
+from etl.quality.execute import CheckResult
 
 
 class CheckFailedError(OperatorError):
@@ -25,6 +26,9 @@ class ModelComputationError(OperatorError):
 class GoldIncompleteError(OperatorError):
     """Some models could not be brought up to date; all others were."""
 
+    results: tuple[ModelResult, ...] = ()
+    """What became of every model, in the order computed."""
+
     guidance: ClassVar[str] = (
         "Correct what the message names, then retry the run: models already done are not repeated."
     )
@@ -41,14 +45,6 @@ class Outcome(StrEnum):
     FAILED = "failed"
     SKIPPED = "skipped"
     """It reads a model that failed."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckResult:
-    """One check on the rows that were about to be committed."""
-
-    name: str
-    failing_rows: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,8 +22,11 @@ from etl.gold.materialise import materialise
 from etl.gold.model import FrontMatterError, UnknownReferenceError
 from etl.gold.refresh import AS_OF, INPUTS
 from etl.gold.results import GoldIncompleteError, ModelResult, Outcome
+from etl.jobs import silver_to_gold
 from etl.jobs.progress import Progress
+from etl.jobs.silver_to_gold import SilverToGold
 from etl.ports.catalog import TableMissingError
+from etl.quality.execute import Verdict
 from tests.lakes import lake_in
 from tests.servers import Database
 from tests.silver_lake import write_silver
@@ -245,6 +248,44 @@ def test_a_failing_check_stops_the_commit_and_what_depends_on_it(lake: LakeConfi
     assert rows(lake, "gold.other") == []
     write_silver(lake, SHOPS)
     assert run(lake, models)["gold.second"].outcome is Outcome.WRITTEN
+
+
+def test_a_warning_is_committed_and_told(lake: LakeConfig, models: Path) -> None:
+    text = FIRST.replace(
+        "WHERE amount > 100\n", "WHERE amount > 5\n    severity: warn\n  - range: {column: amount, max: 6}\n"
+    )
+    (models / "first.sql").write_text(text)
+    write_silver(lake, SHOPS)
+    first = run(lake, models)["gold.first"]
+    assert first.outcome is Outcome.WRITTEN
+    found = {each.name: (each.verdict, each.failing_rows, each.sample) for each in first.checks}
+    both = ({"tenant_id": 1}, {"tenant_id": 2})
+    assert found["amounts_are_small"] == found["range(amount)"] == (Verdict.WARNED, 2, both)
+    assert found["unique(tenant_id)"] == (Verdict.PASSED, 0, ())
+    assert len(rows(lake, "gold.first")) == 2
+
+
+def test_the_volume_of_a_model_is_judged_by_its_own_snapshots(lake: LakeConfig, models: Path) -> None:
+    (models / "first.sql").write_text(FIRST.replace("*/", "  - volume: {minimum_runs: 2}\n    severity: block\n*/"))
+    for total in ("1.00", "2.00"):
+        write_silver(lake, {**SHOPS, "orders": [{**each, "total": total} for each in SHOPS["orders"]]})
+        first = run(lake, models)["gold.first"]
+        assert first.checks[-1].verdict is Verdict.NOT_JUDGED
+    write_silver(lake, {"orders": []})
+    with pytest.raises(GoldIncompleteError, match=r"volume \(0 rows; usual are 2 .*\) failed") as caught:
+        run(lake, models)
+    (judged,) = [each for result in caught.value.results for each in result.checks if each.name == "volume"]
+    assert judged.explanation == "0 rows; usual are 2 (median of 2 runs), tolerated 1 to 4."
+
+
+def test_the_job_reports_what_failed_with_its_checks(lake: LakeConfig) -> None:
+    write_silver(lake, {**SHOPS, "customers": [{**each, "name": None} for each in SHOPS["customers"]]})
+    result = silver_to_gold.run(SilverToGold(lake=lake, as_of=NOON.isoformat()), Progress())
+    assert result.problem is not None
+    assert "gold.customer_lifetime_value failed" in result.problem
+    blocked = [each for model in result.models for each in model.checks if each.verdict is Verdict.BLOCKED]
+    assert {each.table for each in blocked} == {"gold.customer_lifetime_value"}
+    assert blocked[0].sample[0] == {"tenant_id": 1, "customer_id": 1}
 
 
 def test_a_model_that_cannot_be_computed_names_its_file(lake: LakeConfig, models: Path) -> None:

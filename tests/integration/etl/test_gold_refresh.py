@@ -178,7 +178,7 @@ def test_a_change_that_only_a_check_reads_is_checked(lake: Lake) -> None:
     lake.change(1, {**shop, "orders": [{**shop["orders"][0], "status": "lost"}, *shop["orders"][1:]]})
     results = lake.refresh(MOMENT + timedelta(seconds=1))
     assert results["daily_revenue"].outcome is Outcome.FAILED
-    assert "every_order_has_one_known_status (1 rows)" in str(results["daily_revenue"].problem)
+    assert "every_order_has_one_known_status (1 row)" in str(results["daily_revenue"].problem)
     assert results["tenant_summary"].outcome is Outcome.WRITTEN
     lake.change(1, shop)
     results = lake.refresh(MOMENT + timedelta(seconds=2))
