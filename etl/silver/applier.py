@@ -62,7 +62,8 @@ class TableOutcome:
     """Every change of the table up to here is in silver; 0 if that is not known."""
     applied: Applied | None = None
     """The sum over the parts of the window, if there were any."""
-    error: LakehouseError | None = None
+    error: Exception | None = None
+    """A `LakehouseError`, unless it is a defect of ours."""
 
 
 @dataclass(slots=True)
@@ -198,12 +199,9 @@ class ChangeApplier:
             except CommitConflictError:  # What we knew of the table is out of date.
                 standing.silver = None
                 applied = self._apply(table, standing, window)
-        except LakehouseError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other tables go on; the caller tells it
             standing.silver = None
             return TableOutcome(table=table, outcome=Outcome.FAILED, complete_lsn=standing.complete_lsn, error=error)
-        except BaseException:
-            standing.silver = None
-            raise
         return TableOutcome(
             table=table,
             outcome=Outcome.APPLIED if applied else Outcome.IDLE,

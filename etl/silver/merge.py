@@ -166,13 +166,13 @@ def _carry(
     # From each outcome back along its row's changes, to the newest that was sent the value.
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE origins AS WITH RECURSIVE back AS ("
-        f"SELECT {_SEQ} AS outcome_seq, {_SEQ} AS at, TRUE AS lacks FROM {OUTCOME} WHERE {_LIVE} AND {lacks} "
+        f"SELECT {_SEQ} AS outcome_seq, {_SEQ} AS place, TRUE AS lacks FROM {OUTCOME} WHERE {_LIVE} AND {lacks} "
         f"UNION ALL SELECT back.outcome_seq, links.before, "
         f"each.{_REASON} IS NULL AND each.{_OP} <> 'D' AND {is_unchanged(column.name)} "
-        f"FROM back JOIN links ON links.{_SEQ} = back.at JOIN {STAGED} AS each ON each.{_SEQ} = links.before "
-        f"WHERE back.lacks) SELECT outcome_seq, MIN(at) AS at FROM back GROUP BY outcome_seq"
+        f"FROM back JOIN links ON links.{_SEQ} = back.place JOIN {STAGED} AS each ON each.{_SEQ} = links.before "
+        f"WHERE back.lacks) SELECT outcome_seq, MIN(place) AS place FROM back GROUP BY outcome_seq"
     )
-    ends = f"FROM origins JOIN {STAGED} AS sent ON sent.{_SEQ} = origins.at"
+    ends = f"FROM origins JOIN {STAGED} AS sent ON sent.{_SEQ} = origins.place"
     in_window = f"sent.{_REASON} IS NULL AND sent.{_OP} <> 'D' AND NOT {_qualified_unchanged('sent', column)}"
     connection.execute(
         f"UPDATE {OUTCOME} SET {name} = found.value FROM ("
