@@ -54,7 +54,8 @@ class Bronze:
             if rows:
                 sequence = change_seq(self.lsn)
                 texts = [
-                    ["I", _moment(self.lsn), *(row.get(name) for name in contract.column_names), sequence] for row in rows
+                    ["I", _moment(self.lsn), *(row.get(name) for name in contract.column_names), sequence]
+                    for row in rows
                 ]
                 self._files += 1
                 key = load_key(contract.table, self._files)
@@ -98,9 +99,7 @@ class Bronze:
             self._files += 1
             at = len(contract.column_names) + 2
             key = change_key(contract.table, int(_BEGIN.timestamp() * 1000) + self._files)
-            files.append(
-                self._write(contract, key, change_fields(contract), rows, str(rows[0][at]), str(rows[-1][at]))
-            )
+            files.append(self._write(contract, key, change_fields(contract), rows, str(rows[0][at]), str(rows[-1][at])))
         manifest = ChangeManifest(
             slot=self.slot,
             previous_lsn=self.flushed_lsn,

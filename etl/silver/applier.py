@@ -29,6 +29,7 @@ from etl.errors import LakehouseError
 from etl.ports.object_store import ObjectStore
 from etl.silver.apply_changes import Applied, apply_changes
 from etl.silver.changes import ChangeFiles, by_contract
+from etl.silver.compact import Compacted, compact, partitions_to_compact
 from etl.silver.failpoint import Failpoint, ignore
 from etl.silver.table import SILVER, SilverTable
 
@@ -185,6 +186,29 @@ class ChangeApplier:
             with catalog_errors():
                 self._catalog.update_namespace_properties(SILVER, updates=hints)
             self._hints = (self._hints or {}) | hints
+
+    def compact(self, *, most_partitions: int = 1) -> tuple[Compacted, ...]:
+        """Compact some partitions of the open tables that ask for it; call it between windows.
+
+        A table that cannot be compacted is opened anew with the next window, as it was.
+        """
+        done = []
+        for table, standing in self._standings.items():
+            if standing.silver is None or len(done) >= most_partitions:
+                continue
+            partitions = partitions_to_compact(standing.silver.live)[:most_partitions]
+            if not partitions:
+                continue
+            contract = self._contract(table, standing.silver.contract_version)
+            try:
+                with self._connection.cursor() as cursor:
+                    compacted = compact(standing.silver, cursor, partitions, order_by=contract.key)
+            except LakehouseError:
+                standing.silver = None
+                continue
+            if compacted is not None:
+                done.append(compacted)
+        return tuple(done)
 
     def forget(self, table: TableId) -> None:
         """Have a table opened anew: someone else, a compaction or a resync, changed it."""
