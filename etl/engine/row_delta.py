@@ -300,13 +300,12 @@ class _SnapshotWriter:
         for file in self._delta.remove:
             collector.remove_file(file, schema, spec)
         parent = self._table.current_snapshot()
-        summary = update_snapshot_summaries(
+        summary = update_snapshot_summaries(  # It knows of overwriting, and not of replacing.
             Summary(operation=Operation.OVERWRITE, **collector.build(), **self._delta.properties),
             parent.summary if parent else None,
         )
-        if self._delta.moves_only:
-            summary.operation = Operation.REPLACE
-        return summary
+        operation = Operation.REPLACE if self._delta.moves_only else Operation.OVERWRITE
+        return Summary(operation=operation, **summary.additional_properties)
 
     def _is_touched(self, manifest: Manifest) -> bool:
         return any(entry.data_file.file_path in self._removed for entry in manifest.entries)

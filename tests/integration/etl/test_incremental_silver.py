@@ -190,16 +190,13 @@ def test_silver_is_what_the_source_holds(world: World, first, history, cuts, win
     """Whatever happens at the source, however it is cut into flushes and windows, repeated or compacted."""
     bronze, table = fresh_bronze(world), world.parts()
     model = Model(table, first)
-    states: dict[int, dict[Key, Row]] = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(merge_on_read, "SMALL_FILE_ROWS", small)
         patch.setattr(merge_on_read, "SMALL_DELETE_ROWS", small)
         patch.setattr(compaction, "MERGED_FILES", 1)
         world.load(bronze, table, first)
         bronze.flushed_lsn = bronze.lsn
-        pending = iter([[change for act in acts for change in model.act(act)] for acts in history])
-        states = _land(bronze, Model(table, first), history, cuts)
-        del pending
+        states = _land(bronze, model, history, cuts)
         with world.applier(table) as applier:
             log = ChangeLog(world.store, slot=SLOT, after_lsn=applier.start())
             done: list[Window] = []
