@@ -91,18 +91,18 @@ def write_position_deletes(table: Table, path: str, places: pa.Table, partition:
     Raises:
         OSError: It could not be written.
     """
-    with (
-        table.io.new_output(path).create(overwrite=False) as stream,
-        pq.ParquetWriter(stream, _PLACES, compression="snappy", store_schema=False) as writer,
-    ):
-        writer.write_table(places.cast(_PLACES))
+    content = pa.BufferOutputStream()
+    pq.write_table(places.cast(_PLACES), content, compression="snappy", store_schema=False)
+    encoded = content.getvalue()
+    with table.io.new_output(path).create(overwrite=False) as stream:
+        stream.write(encoded.to_pybytes())
     first, last = places["file_path"][0].as_py(), places["file_path"][-1].as_py()
     return described(
         table,
         path,
         content=DataFileContent.POSITION_DELETES,
         rows=places.num_rows,
-        size_bytes=len(table.io.new_input(path)),
+        size_bytes=encoded.size,
         partition=Record(partition) if table.spec().fields else Record(),
         path_bounds=(first, last),
     )
