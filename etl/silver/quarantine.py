@@ -14,7 +14,7 @@ from pyiceberg.table import Table
 
 from etl.contracts.types import LogicalType
 from etl.engine.catalog import catalog_errors
-from etl.engine.live_files import live_files
+from etl.engine.live_files import LiveFiles, live_files
 from etl.engine.merge_on_read import is_settled, write_changes
 from etl.engine.row_delta import RowDelta
 from etl.engine.tables import ensure_table, live_relation, load_table, snapshot_relation
@@ -106,6 +106,26 @@ def keep_rejects(
     with table_write(table, connection) as write:
         files = write.parquet(select) if select is not None else ()
         delta = RowDelta(add=files, remove=(*live.data, *live.deletes), properties={})
+        write.commit_delta(live, delta, is_settled=is_settled)
+
+
+def drop_rejects(table: Table, connection: duckdb.DuckDBPyConnection, live: LiveFiles, *, gone: str) -> None:
+    """Take rows out of quarantine.
+
+    Args:
+        table: The quarantine.
+        connection: Reads and writes it.
+        live: Its files.
+        gone: A SELECT of ``file`` and ``row``.
+
+    Raises:
+        CommitConflictError: Someone else changed the quarantine meanwhile.
+        CommitUnknownError: The catalog went away during the commit.
+        StoreFullError: No room.
+    """
+    kept = f"SELECT * FROM ({live_relation(table, live)}) AS known ANTI JOIN ({gone}) AS gone USING (file, row)"
+    with table_write(table, connection) as write:
+        delta = RowDelta(add=write.parquet(kept), remove=(*live.data, *live.deletes), properties={})
         write.commit_delta(live, delta, is_settled=is_settled)
 
 

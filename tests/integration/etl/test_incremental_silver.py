@@ -177,7 +177,12 @@ class Model:
         return Change(contract=self.table, op=op, values=_values(key, row))
 
 
-@settings(phases=[__import__("hypothesis").Phase.generate], max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    phases=[__import__("hypothesis").Phase.generate],
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
 @given(
     first=st.dictionaries(keys, rows, max_size=6),
     history=transactions,
