@@ -91,18 +91,18 @@ def write_position_deletes(table: Table, path: str, places: pa.Table, partition:
     Raises:
         OSError: It could not be written.
     """
-    with (
-        table.io.new_output(path).create(overwrite=False) as stream,
-        pq.ParquetWriter(stream, _PLACES, compression="snappy", store_schema=False) as writer,
-    ):
-        writer.write_table(places.cast(_PLACES))
+    content = pa.BufferOutputStream()
+    pq.write_table(places.cast(_PLACES), content, compression="snappy", store_schema=False)
+    encoded = content.getvalue()
+    with table.io.new_output(path).create(overwrite=False) as stream:
+        stream.write(encoded.to_pybytes())
     first, last = places["file_path"][0].as_py(), places["file_path"][-1].as_py()
     return described(
         table,
         path,
         content=DataFileContent.POSITION_DELETES,
         rows=places.num_rows,
-        size_bytes=len(table.io.new_input(path)),
+        size_bytes=encoded.size,
         partition=Record(partition) if table.spec().fields else Record(),
         path_bounds=(first, last),
     )
@@ -300,13 +300,12 @@ class _SnapshotWriter:
         for file in self._delta.remove:
             collector.remove_file(file, schema, spec)
         parent = self._table.current_snapshot()
-        summary = update_snapshot_summaries(
+        summary = update_snapshot_summaries(  # It knows of overwriting, and not of replacing.
             Summary(operation=Operation.OVERWRITE, **collector.build(), **self._delta.properties),
             parent.summary if parent else None,
         )
-        if self._delta.moves_only:
-            summary.operation = Operation.REPLACE
-        return summary
+        operation = Operation.REPLACE if self._delta.moves_only else Operation.OVERWRITE
+        return Summary(operation=operation, **summary.additional_properties)
 
     def _is_touched(self, manifest: Manifest) -> bool:
         return any(entry.data_file.file_path in self._removed for entry in manifest.entries)

@@ -44,8 +44,8 @@ from etl.quality.fingerprint import (
     source_fingerprint_sql,
     source_rows_sql,
 )
-from etl.silver.apply import SILVER
 from etl.silver.summary import LOAD_ID
+from etl.silver.table import SILVER
 
 _SESSIONS = 2
 """Tables compared at the same time; each keeps about one core of the source busy."""
