@@ -125,7 +125,7 @@ PIPELINE = Machine(
 )
 
 
-class Replication(TextChoices):
+class TablePhase(TextChoices):
     """Where a source table stands on its way through the lake."""
 
     LOADING = "loading", "Loading"
@@ -137,61 +137,61 @@ class Replication(TextChoices):
     REMOVED = "removed", "Removed"
 
 
-LEFT_OUT = (Replication.PAUSED, Replication.SKIPPED, Replication.REMOVED)
+LEFT_OUT = (TablePhase.PAUSED, TablePhase.SKIPPED, TablePhase.REMOVED)
 """A run over all tables neither loads nor compares these; readers keep the rows they have."""
 
-NOT_FOLLOWED = (*LEFT_OUT, Replication.LOADING, Replication.FAILED, Replication.RESYNCING)
+NOT_FOLLOWED = (*LEFT_OUT, TablePhase.LOADING, TablePhase.FAILED, TablePhase.RESYNCING)
 """Changes of these are not applied to silver; they stay in bronze until the table is taken up again."""
 
 TABLE = Machine(
     title="Table",
-    first=Replication.LOADING,
+    first=TablePhase.LOADING,
     meanings={
-        Replication.LOADING: "Selected, but no load of it has been reconciled yet.",
-        Replication.FOLLOWING: "A load of it was reconciled; later loads and changes are applied.",
-        Replication.PAUSED: (
+        TablePhase.LOADING: "Selected, but no load of it has been reconciled yet.",
+        TablePhase.FOLLOWING: "A load of it was reconciled; later loads and changes are applied.",
+        TablePhase.PAUSED: (
             "Someone paused it (`actions.change_table`): nothing is applied, bronze goes on, and resuming catches up."
         ),
-        Replication.SKIPPED: "Someone left it out: other tables go on without it. A resync takes it up again.",
-        Replication.FAILED: "It alone failed; the others go on. Resume it once the cause is gone, or resync it.",
-        Replication.RESYNCING: "A new load of this table alone was asked for (`actions.resync_table`).",
-        Replication.REMOVED: "No longer selected. Its rows stay in silver as they were; a resync selects it again.",
+        TablePhase.SKIPPED: "Someone left it out: other tables go on without it. A resync takes it up again.",
+        TablePhase.FAILED: "It alone failed; the others go on. Resume it once the cause is gone, or resync it.",
+        TablePhase.RESYNCING: "A new load of this table alone was asked for (`actions.resync_table`).",
+        TablePhase.REMOVED: "No longer selected. Its rows stay in silver as they were; a resync selects it again.",
     },
     moves={
-        Replication.LOADING: frozenset(
+        TablePhase.LOADING: frozenset(
             {
-                Replication.FOLLOWING,
-                Replication.PAUSED,
-                Replication.SKIPPED,
-                Replication.FAILED,
-                Replication.RESYNCING,
-                Replication.REMOVED,
+                TablePhase.FOLLOWING,
+                TablePhase.PAUSED,
+                TablePhase.SKIPPED,
+                TablePhase.FAILED,
+                TablePhase.RESYNCING,
+                TablePhase.REMOVED,
             }
         ),
-        Replication.FOLLOWING: frozenset(
+        TablePhase.FOLLOWING: frozenset(
             {
-                Replication.PAUSED,
-                Replication.SKIPPED,
-                Replication.FAILED,
-                Replication.RESYNCING,
-                Replication.REMOVED,
+                TablePhase.PAUSED,
+                TablePhase.SKIPPED,
+                TablePhase.FAILED,
+                TablePhase.RESYNCING,
+                TablePhase.REMOVED,
             }
         ),
-        Replication.PAUSED: frozenset(
-            {Replication.FOLLOWING, Replication.SKIPPED, Replication.RESYNCING, Replication.REMOVED}
+        TablePhase.PAUSED: frozenset(
+            {TablePhase.FOLLOWING, TablePhase.SKIPPED, TablePhase.RESYNCING, TablePhase.REMOVED}
         ),
-        Replication.SKIPPED: frozenset({Replication.RESYNCING, Replication.REMOVED}),
-        Replication.FAILED: frozenset(
+        TablePhase.SKIPPED: frozenset({TablePhase.RESYNCING, TablePhase.REMOVED}),
+        TablePhase.FAILED: frozenset(
             {
-                Replication.FOLLOWING,
-                Replication.PAUSED,
-                Replication.SKIPPED,
-                Replication.RESYNCING,
-                Replication.REMOVED,
+                TablePhase.FOLLOWING,
+                TablePhase.PAUSED,
+                TablePhase.SKIPPED,
+                TablePhase.RESYNCING,
+                TablePhase.REMOVED,
             }
         ),
-        Replication.RESYNCING: frozenset({Replication.FOLLOWING, Replication.FAILED, Replication.SKIPPED}),
-        Replication.REMOVED: frozenset({Replication.RESYNCING}),
+        TablePhase.RESYNCING: frozenset({TablePhase.FOLLOWING, TablePhase.FAILED, TablePhase.SKIPPED}),
+        TablePhase.REMOVED: frozenset({TablePhase.RESYNCING}),
     },
 )
 
@@ -248,19 +248,23 @@ class Health(TextChoices):
     """How a pipeline is doing, worst first; derived from its runs and publications, never stored."""
 
     FAILING = "failing", "Failing"
+    STUCK = "stuck", "Not moving"
     LATE = "late", "Late"
     UNKNOWN = "unknown", "Unknown"
     PAUSED = "paused", "Paused"
     RUNNING = "running", "Running"
+    IDLE = "idle", "Idle"
     HEALTHY = "healthy", "Healthy"
 
 
 HEALTH_MEANINGS: Mapping[Health, str] = {
-    Health.FAILING: "The newest run failed, or waits for a person.",
-    Health.LATE: "What readers see is older than twice the schedule's interval.",
+    Health.FAILING: "The newest run failed or waits for a person, a table failed, or the replicator did.",
+    Health.STUCK: "A run or the replicator is at work but gets no further, or has fallen silent.",
+    Health.LATE: "What readers see is older than a gold table promises, or than twice the schedule's interval.",
     Health.UNKNOWN: "Nothing has been published yet, so there is nothing to judge by.",
     Health.PAUSED: "The schedule is paused.",
     Health.RUNNING: "A run is on its way.",
+    Health.IDLE: "All that the source committed is published; it has been proven to have nothing new.",
     Health.HEALTHY: "The newest run was reconciled with the source and published.",
 }
 

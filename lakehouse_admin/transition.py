@@ -15,13 +15,13 @@ from lakehouse_admin.states import (
     AlertState,
     Machine,
     PipelineState,
-    Replication,
     RunState,
     StageState,
+    TablePhase,
 )
 
 Stateful = Alert | Pipeline | PipelineRun | StageRun | TableState
-State = AlertState | PipelineState | Replication | RunState | StageState
+State = AlertState | PipelineState | TablePhase | RunState | StageState
 
 MACHINES: dict[type[Stateful], Machine[Any]] = {
     Alert: ALERT,

@@ -10,7 +10,7 @@ from django.db import transaction
 from lakehouse_admin.actions.find_table import locked_table
 from lakehouse_admin.models import TableState
 from lakehouse_admin.record_audit import COMMAND_LINE, record_audit
-from lakehouse_admin.states import Replication
+from lakehouse_admin.states import TablePhase
 from lakehouse_admin.transition import transition
 
 
@@ -21,7 +21,7 @@ def pause_table(name: str, *, now: datetime, by: AbstractBaseUser | None = None)
         TableUnknownError: There is no such table.
         TransitionRefusedError: It is left out, removed or being resynced.
     """
-    return _change(name, to=Replication.PAUSED, action="table_paused", now=now, by=by)
+    return _change(name, to=TablePhase.PAUSED, action="table_paused", now=now, by=by)
 
 
 def resume_table(name: str, *, now: datetime, by: AbstractBaseUser | None = None) -> TableState:
@@ -31,7 +31,7 @@ def resume_table(name: str, *, now: datetime, by: AbstractBaseUser | None = None
         TableUnknownError: There is no such table.
         TransitionRefusedError: It is neither paused nor failed; one left out needs a resync.
     """
-    return _change(name, to=Replication.FOLLOWING, action="table_resumed", now=now, by=by)
+    return _change(name, to=TablePhase.FOLLOWING, action="table_resumed", now=now, by=by)
 
 
 def skip_table(name: str, *, now: datetime, by: AbstractBaseUser | None = None) -> TableState:
@@ -41,7 +41,7 @@ def skip_table(name: str, *, now: datetime, by: AbstractBaseUser | None = None) 
         TableUnknownError: There is no such table.
         TransitionRefusedError: It has been removed.
     """
-    return _change(name, to=Replication.SKIPPED, action="table_skipped", now=now, by=by)
+    return _change(name, to=TablePhase.SKIPPED, action="table_skipped", now=now, by=by)
 
 
 def remove_table(name: str, *, now: datetime, by: AbstractBaseUser | None = None) -> TableState:
@@ -51,7 +51,7 @@ def remove_table(name: str, *, now: datetime, by: AbstractBaseUser | None = None
         TableUnknownError: There is no such table.
         TransitionRefusedError: It is being resynced.
     """
-    return _change(name, to=Replication.REMOVED, action="table_removed", now=now, by=by)
+    return _change(name, to=TablePhase.REMOVED, action="table_removed", now=now, by=by)
 
 
 def fail_table(name: str, *, reason: str, guidance: str, now: datetime) -> TableState:
@@ -62,10 +62,10 @@ def fail_table(name: str, *, reason: str, guidance: str, now: datetime) -> Table
     """
     with transaction.atomic():
         state = locked_table(name, now=now)
-        if state.state in {Replication.FOLLOWING, Replication.LOADING, Replication.RESYNCING}:
+        if state.state in {TablePhase.FOLLOWING, TablePhase.LOADING, TablePhase.RESYNCING}:
             move_table(
                 state,
-                to=Replication.FAILED,
+                to=TablePhase.FAILED,
                 action="table_failed",
                 now=now,
                 reason=reason,
@@ -78,7 +78,7 @@ def fail_table(name: str, *, reason: str, guidance: str, now: datetime) -> Table
 def move_table(
     state: TableState,
     *,
-    to: Replication,
+    to: TablePhase,
     action: str,
     now: datetime,
     by: AbstractBaseUser | None = None,
@@ -97,11 +97,11 @@ def move_table(
     record_audit(action, kind="table", subject=state.table, at=now, by=by, before=before, after=after, actor=actor)
 
 
-def _change(name: str, *, to: Replication, action: str, now: datetime, by: AbstractBaseUser | None) -> TableState:
+def _change(name: str, *, to: TablePhase, action: str, now: datetime, by: AbstractBaseUser | None) -> TableState:
     with transaction.atomic():
         state = locked_table(name, now=now)
         if state.state != to:  # Asking again changes nothing.
             who = f" by {by}" if by else ""
-            reason = "" if to is Replication.FOLLOWING else f"{to.label}{who}."
+            reason = "" if to is TablePhase.FOLLOWING else f"{to.label}{who}."
             move_table(state, to=to, action=action, now=now, by=by, reason=reason)
     return state

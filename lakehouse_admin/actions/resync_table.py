@@ -11,7 +11,7 @@ from lakehouse_admin.actions.change_table import move_table
 from lakehouse_admin.actions.find_table import locked_table
 from lakehouse_admin.actions.trigger_run import trigger_run
 from lakehouse_admin.models import Pipeline, PipelineRun
-from lakehouse_admin.states import Replication, Trigger
+from lakehouse_admin.states import TablePhase, Trigger
 
 
 def resync_table(name: str, *, now: datetime, by: AbstractBaseUser | None = None) -> PipelineRun:
@@ -30,8 +30,8 @@ def resync_table(name: str, *, now: datetime, by: AbstractBaseUser | None = None
             requested_by=by,
             tables=(state.table,),
         )
-        if state.state != Replication.RESYNCING:
+        if state.state != TablePhase.RESYNCING:
             move_table(
-                state, to=Replication.RESYNCING, action="table_resynced", now=now, by=by, reason=f"{run} loads it anew."
+                state, to=TablePhase.RESYNCING, action="table_resynced", now=now, by=by, reason=f"{run} loads it anew."
             )
     return run

@@ -19,7 +19,7 @@ from lakehouse_admin.record_audit import record_audit
 from lakehouse_admin.record_event import record_event
 from lakehouse_admin.retry import policy_for
 from lakehouse_admin.run_settings import checked_settings
-from lakehouse_admin.states import STAGE_NEEDS, Replication, RunState, Stage, StageState
+from lakehouse_admin.states import STAGE_NEEDS, RunState, Stage, StageState, TablePhase
 from lakehouse_admin.transition import transition
 
 
@@ -97,10 +97,8 @@ def _resync_again(run: PipelineRun, now: datetime) -> None:
     """Show the tables of a failed resync as being resynced once more."""
     for name in run.tables:
         table = locked_table(name, now=now)
-        if table.state == Replication.FAILED:
-            move_table(
-                table, to=Replication.RESYNCING, action="table_resynced", now=now, reason=f"{run} loads it anew."
-            )
+        if table.state == TablePhase.FAILED:
+            move_table(table, to=TablePhase.RESYNCING, action="table_resynced", now=now, reason=f"{run} loads it anew.")
 
 
 def _renew(run: PipelineRun, resume_at: Stage) -> None:

@@ -8,9 +8,9 @@ from etl.contracts.table import TableId
 from lakehouse_admin.actions.change_table import fail_table, move_table
 from lakehouse_admin.actions.find_table import locked_table, register_tables
 from lakehouse_admin.models import PipelineRun, TableState
-from lakehouse_admin.states import Reconciliation, Replication, RunState, Trigger
+from lakehouse_admin.states import Reconciliation, RunState, TablePhase, Trigger
 
-_TAKEN_UP = (Replication.LOADING, Replication.RESYNCING, Replication.FAILED)
+_TAKEN_UP = (TablePhase.LOADING, TablePhase.RESYNCING, TablePhase.FAILED)
 
 
 def settle_tables(run: PipelineRun, *, now: datetime) -> None:
@@ -35,7 +35,7 @@ def _follow(run: PipelineRun, now: datetime) -> None:
     TableState.objects.filter(table__in=names).update(source_lsn=run.source_lsn, reconciled_at=now)
     for name in TableState.objects.filter(table__in=names, state__in=_TAKEN_UP).values_list("table", flat=True):
         state = locked_table(name, now=now)
-        move_table(state, to=Replication.FOLLOWING, action="table_followed", now=now, actor=str(run))
+        move_table(state, to=TablePhase.FOLLOWING, action="table_followed", now=now, actor=str(run))
 
 
 def _source_table(lake_name: str) -> TableId:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from django.db import models
 
-from lakehouse_admin.states import Replication, values
+from lakehouse_admin.states import TablePhase, values
 
 
 class TableState(models.Model):
     """A source table on its way through the lake."""
 
     table = models.CharField(max_length=200, unique=True, help_text="As schema.name.")
-    state = models.CharField(max_length=20, choices=Replication.choices, default=Replication.LOADING)
+    state = models.CharField(max_length=20, choices=TablePhase.choices, default=TablePhase.LOADING)
     state_since = models.DateTimeField()
     reason = models.TextField(blank=True, help_text="Why it is in this state: one sentence.")
     guidance = models.TextField(blank=True, help_text="What a person does next, if anything.")
@@ -26,7 +26,7 @@ class TableState(models.Model):
         verbose_name = "table"
         permissions = [("operate_tablestate", "Can pause, resume, skip, resync and remove tables")]
         constraints = [
-            models.CheckConstraint(name="lakehouse_tables_state", condition=models.Q(state__in=values(Replication))),
+            models.CheckConstraint(name="lakehouse_tables_state", condition=models.Q(state__in=values(TablePhase))),
         ]
 
     def __str__(self) -> str:
@@ -34,6 +34,6 @@ class TableState(models.Model):
         return self.table
 
     @property
-    def state_choice(self) -> Replication:
+    def state_choice(self) -> TablePhase:
         """The state, with its label."""
-        return Replication(self.state)
+        return TablePhase(self.state)

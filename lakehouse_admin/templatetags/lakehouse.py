@@ -10,17 +10,55 @@ from django.db.models import TextChoices
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from lakehouse_admin.states import Health, PipelineState, Reconciliation, RunState, StageState
+from lakehouse_admin.states import (
+    AlertState,
+    Health,
+    PipelineState,
+    Reconciliation,
+    RunState,
+    StageState,
+    TablePhase,
+)
 
 register = template.Library()
 
 TONES: Mapping[str, tuple[TextChoices, ...]] = {
-    "good": (RunState.SUCCEEDED, StageState.SUCCEEDED, Health.HEALTHY, Reconciliation.EQUAL, PipelineState.ACTIVE),
-    "busy": (RunState.RUNNING, StageState.RUNNING, Health.RUNNING),
-    "wait": (RunState.QUEUED, StageState.PENDING, PipelineState.PAUSED, Health.PAUSED),
-    "late": (RunState.WAITING, RunState.CANCELLING, Health.LATE),
-    "bad": (RunState.FAILED, StageState.FAILED, Health.FAILING, Reconciliation.DIFFERENT),
-    "idle": (RunState.CANCELLED, StageState.CANCELLED, Health.UNKNOWN, Reconciliation.UNKNOWN),
+    "good": (
+        RunState.SUCCEEDED,
+        StageState.SUCCEEDED,
+        Health.HEALTHY,
+        Reconciliation.EQUAL,
+        PipelineState.ACTIVE,
+        Health.IDLE,
+        TablePhase.FOLLOWING,
+        AlertState.RESOLVED,
+    ),
+    "busy": (RunState.RUNNING, StageState.RUNNING, Health.RUNNING, TablePhase.LOADING, TablePhase.RESYNCING),
+    "wait": (
+        RunState.QUEUED,
+        StageState.PENDING,
+        PipelineState.PAUSED,
+        Health.PAUSED,
+        TablePhase.PAUSED,
+        AlertState.ACKNOWLEDGED,
+    ),
+    "late": (RunState.WAITING, RunState.CANCELLING, Health.LATE, Health.STUCK),
+    "bad": (
+        RunState.FAILED,
+        StageState.FAILED,
+        Health.FAILING,
+        Reconciliation.DIFFERENT,
+        TablePhase.FAILED,
+        AlertState.OPEN,
+    ),
+    "idle": (
+        RunState.CANCELLED,
+        StageState.CANCELLED,
+        Health.UNKNOWN,
+        Reconciliation.UNKNOWN,
+        TablePhase.SKIPPED,
+        TablePhase.REMOVED,
+    ),
 }
 """One shape and colour per tone, everywhere; the word says which state it is."""
 

@@ -10,7 +10,25 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from etl.errors import LakehouseError
-from lakehouse_admin.cli import cancel, reconcile, replicate, retry, run, runs, states, status
+from lakehouse_admin.cli import (
+    cancel,
+    pause,
+    plan,
+    prune,
+    queue,
+    reconcile,
+    remove,
+    replicate,
+    resume,
+    resync,
+    retry,
+    run,
+    runs,
+    skip,
+    states,
+    status,
+    tables,
+)
 from lakehouse_admin.cli.verb import FAILURE, Output, Verb
 
 VERBS: Mapping[str, Verb] = {
@@ -21,6 +39,15 @@ VERBS: Mapping[str, Verb] = {
     "reconcile": reconcile,
     "cancel": cancel,
     "retry": retry,
+    "plan": plan,
+    "queue": queue,
+    "tables": tables,
+    "pause": pause,
+    "resume": resume,
+    "skip": skip,
+    "resync": resync,
+    "remove": remove,
+    "prune": prune,
     "states": states,
 }
 

@@ -22,7 +22,7 @@ from lakehouse_admin.actions.retry_run import retry_run
 from lakehouse_admin.actions.trigger_run import RunActiveError
 from lakehouse_admin.flow import advance
 from lakehouse_admin.models import AuditEntry, Pipeline, PipelineRun, TableState
-from lakehouse_admin.states import Replication, RunState, Trigger
+from lakehouse_admin.states import RunState, TablePhase, Trigger
 from lakehouse_admin.transition import TransitionRefusedError
 from tests.fakes import FakeLakehouse, failed
 from tests.integration.lakehouse_admin.conftest import NOW
@@ -47,8 +47,8 @@ def following(run: PipelineRun, lakehouse: FakeLakehouse) -> PipelineRun:
 class TestARun:
     def test_takes_up_the_tables_that_it_proved(self, following: PipelineRun):
         assert {each.table: each.state for each in TableState.objects.all()} == {
-            "public.orders": Replication.FOLLOWING,
-            "public.tenants": Replication.FOLLOWING,
+            "public.orders": TablePhase.FOLLOWING,
+            "public.tenants": TablePhase.FOLLOWING,
         }
         following.refresh_from_db()
         assert TableState.objects.get(table="public.orders").source_lsn == following.source_lsn
@@ -78,16 +78,16 @@ class TestOneTable:
     @pytest.mark.parametrize(
         ("act", "state"),
         [
-            (pause_table, Replication.PAUSED),
-            (skip_table, Replication.SKIPPED),
-            (remove_table, Replication.REMOVED),
+            (pause_table, TablePhase.PAUSED),
+            (skip_table, TablePhase.SKIPPED),
+            (remove_table, TablePhase.REMOVED),
         ],
     )
-    def test_is_taken_out_and_the_others_stay(self, act: Callable[..., TableState], state: Replication):
+    def test_is_taken_out_and_the_others_stay(self, act: Callable[..., TableState], state: TablePhase):
         act("orders", now=NOW)
         act("orders", now=NOW)  # Once more changes nothing.
 
-        assert (state_of("orders"), state_of("tenants")) == (state, Replication.FOLLOWING)
+        assert (state_of("orders"), state_of("tenants")) == (state, TablePhase.FOLLOWING)
         assert tables_not_followed() == {ORDERS}
         entry = AuditEntry.objects.filter(subject="public.orders").exclude(action="table_followed").get()
         assert (entry.before["state"], entry.after["state"]) == ("following", state)
@@ -115,7 +115,7 @@ class TestOneTable:
         pause_table("orders", now=NOW)
         fail_table("orders", reason="Late news.", guidance="None.", now=NOW)
 
-        assert state_of("orders") == Replication.PAUSED
+        assert state_of("orders") == TablePhase.PAUSED
 
     def test_an_unknown_one_is_named(self):
         with pytest.raises(TableUnknownError, match="ordres"):
@@ -141,7 +141,7 @@ class TestResync:
         run.refresh_from_db()
         assert run.state == RunState.SUCCEEDED
         assert asked == [(ORDERS,)]
-        assert state_of("orders") == Replication.FOLLOWING
+        assert state_of("orders") == TablePhase.FOLLOWING
 
     def test_of_many_at_once_one_is_made(self):
         outcomes = in_threads(12, lambda: resync_table("orders", now=NOW))
@@ -155,22 +155,22 @@ class TestResync:
         lakehouse.jobs.script["bronze_to_silver"] = lambda _spec: failed(ValueError, "no")
         run = resync_table("orders", now=NOW)
         advance(run.pk, lakehouse=lakehouse.ports, now=NOW)
-        assert state_of("orders") == Replication.FAILED
+        assert state_of("orders") == TablePhase.FAILED
         assert "no" in TableState.objects.get(table="public.orders").reason
 
         lakehouse.jobs.script["bronze_to_silver"] = good
         retry_run(run_id=run.pk, now=NOW)
-        assert state_of("orders") == Replication.RESYNCING
+        assert state_of("orders") == TablePhase.RESYNCING
         advance(run.pk, lakehouse=lakehouse.ports, now=NOW)
 
-        assert state_of("orders") == Replication.FOLLOWING
+        assert state_of("orders") == TablePhase.FOLLOWING
 
     def test_that_is_cancelled_fails_the_table(self, lakehouse: FakeLakehouse):
         run = resync_table("orders", now=NOW)
         cancel_run(run_id=run.pk, now=NOW)
         advance(run.pk, lakehouse=lakehouse.ports, now=NOW)
 
-        assert state_of("orders") == Replication.FAILED
+        assert state_of("orders") == TablePhase.FAILED
         assert "cancelled" in TableState.objects.get(table="public.orders").reason
 
 
