@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('key', models.CharField(help_text='Rule and subject: what is grouped.', max_length=250)),
-                ('rule', models.CharField(choices=[('run', 'Run failed'), ('check', 'Blocking check failed'), ('drift', 'Silver differs from the source'), ('freshness', 'Freshness promise broken'), ('movement', 'Running but not moving'), ('lag', 'Replication lags'), ('slot', 'Replication slot at risk'), ('disk', 'Disk nearly full'), ('table', 'Table failed'), ('cost', 'Cost over budget')], max_length=20)),
+                ('rule', models.CharField(choices=[('run', 'Run failed'), ('check', 'Blocking check failed'), ('drift', 'Silver differs from the source'), ('freshness', 'Freshness promise broken'), ('movement', 'Running but not moving'), ('lag', 'Replication lags'), ('slot', 'Replication slot at risk'), ('disk', 'Disk nearly full'), ('table', 'Table failed')], max_length=20)),
                 ('level', models.CharField(choices=[('info', 'Info'), ('warning', 'Warning'), ('error', 'Error')], default='error', max_length=10)),
                 ('state', models.CharField(choices=[('open', 'Open'), ('acknowledged', 'Acknowledged'), ('resolved', 'Resolved')], default='open', max_length=20)),
                 ('title', models.CharField(max_length=250)),
@@ -173,7 +173,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='alert',
-            constraint=models.CheckConstraint(condition=models.Q(('rule__in', ['run', 'check', 'drift', 'freshness', 'movement', 'lag', 'slot', 'disk', 'table', 'cost'])), name='lakehouse_alerts_rule'),
+            constraint=models.CheckConstraint(condition=models.Q(('rule__in', ['run', 'check', 'drift', 'freshness', 'movement', 'lag', 'slot', 'disk', 'table'])), name='lakehouse_alerts_rule'),
         ),
         migrations.AddConstraint(
             model_name='alert',
