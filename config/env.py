@@ -36,7 +36,7 @@ SOURCE_TABLES = (
 
 _GIBIBYTE = 1024**3
 _SECRET_KEY_LENGTH = 50
-_TOKEN_LENGTH = 20
+_TOKEN_CHARACTERS = 32
 _STACK_DATABASE_URLS = ("DATABASE_URL", "APP_DATABASE_URL", "LAKEHOUSE_SOURCE_URL", "LAKEHOUSE_CATALOG_URL")
 _INHERITED = (
     "PATH",
@@ -135,15 +135,15 @@ def _addresses(text: str) -> tuple[str, ...]:
     return tuple(_address(word) for word in _words(text))
 
 
-def _token(text: str) -> str:
-    if len(text) < _TOKEN_LENGTH:
-        raise ValueError(f"must be at least {_TOKEN_LENGTH} random characters")
-    return text
-
-
 def _secret_key(text: str) -> str:
     if len(text) < _SECRET_KEY_LENGTH:
         raise ValueError(f"must be at least {_SECRET_KEY_LENGTH} random characters")
+    return text
+
+
+def _token(text: str) -> str:
+    if len(text) < _TOKEN_CHARACTERS or not text.isascii() or any(each.isspace() for each in text):
+        raise ValueError(f"must have at least {_TOKEN_CHARACTERS} letters, digits and signs, without spaces")
     return text
 
 
@@ -210,6 +210,7 @@ class LakehouseEnv:
     alert_lag_bytes: int = _variable("LAKEHOUSE_ALERT_LAG_BYTES", _positive, default=_GIBIBYTE // 4)
     alert_disk_bytes: int = _variable("LAKEHOUSE_ALERT_DISK_BYTES", _positive, default=2 * _GIBIBYTE)
     metrics_token: str | None = _variable("LAKEHOUSE_METRICS_TOKEN", _token, secret=True)
+    """Whoever sends it may read `/metrics`."""
     supervised: bool = _variable("LAKEHOUSE_SUPERVISED", _boolean, default=False)
     """Set by a supervisor for the processes it starts."""
 

@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 
 from lakehouse_admin.states import (
     AlertState,
+    CheckVerdict,
     Health,
     PipelineState,
     Reconciliation,
@@ -32,6 +33,7 @@ TONES: Mapping[str, tuple[TextChoices, ...]] = {
         Health.IDLE,
         TablePhase.FOLLOWING,
         AlertState.RESOLVED,
+        CheckVerdict.PASSED,
     ),
     "busy": (RunState.RUNNING, StageState.RUNNING, Health.RUNNING, TablePhase.LOADING, TablePhase.RESYNCING),
     "wait": (
@@ -42,7 +44,7 @@ TONES: Mapping[str, tuple[TextChoices, ...]] = {
         TablePhase.PAUSED,
         AlertState.ACKNOWLEDGED,
     ),
-    "late": (RunState.WAITING, RunState.CANCELLING, Health.LATE, Health.STUCK),
+    "late": (RunState.WAITING, RunState.CANCELLING, Health.LATE, Health.STUCK, CheckVerdict.WARNED),
     "bad": (
         RunState.FAILED,
         StageState.FAILED,
@@ -50,6 +52,7 @@ TONES: Mapping[str, tuple[TextChoices, ...]] = {
         Reconciliation.DIFFERENT,
         TablePhase.FAILED,
         AlertState.OPEN,
+        CheckVerdict.BLOCKED,
     ),
     "idle": (
         RunState.CANCELLED,
@@ -58,6 +61,7 @@ TONES: Mapping[str, tuple[TextChoices, ...]] = {
         Reconciliation.UNKNOWN,
         TablePhase.SKIPPED,
         TablePhase.REMOVED,
+        CheckVerdict.NOT_JUDGED,
     ),
 }
 """One shape and colour per tone, everywhere; the word says which state it is."""

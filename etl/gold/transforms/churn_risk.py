@@ -192,8 +192,7 @@ def _reasons(model: Pipeline, features: Matrix) -> list[str]:
     names = list(FEATURES.values())
     furthest = np.abs(effects).argmax(axis=1)
     return [
-        f"{'raised' if effects[row, index] > 0 else 'lowered'} by {names[index]}"
-        for row, index in enumerate(furthest)
+        f"{'raised' if effects[row, index] > 0 else 'lowered'} by {names[index]}" for row, index in enumerate(furthest)
     ]
 
 

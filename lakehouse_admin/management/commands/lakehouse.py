@@ -12,6 +12,10 @@ from django.core.management.base import BaseCommand, CommandParser
 from etl.errors import LakehouseError
 from lakehouse_admin.cli import (
     cancel,
+    checks,
+    contract,
+    lineage,
+    metrics,
     pause,
     plan,
     prune,
@@ -28,6 +32,7 @@ from lakehouse_admin.cli import (
     states,
     status,
     tables,
+    usage,
 )
 from lakehouse_admin.cli.verb import FAILURE, Output, Verb
 
@@ -49,6 +54,11 @@ VERBS: Mapping[str, Verb] = {
     "remove": remove,
     "prune": prune,
     "states": states,
+    "checks": checks,
+    "contract": contract,
+    "lineage": lineage,
+    "metrics": metrics,
+    "usage": usage,
 }
 
 
