@@ -318,7 +318,10 @@ def parse(values: Mapping[str, str]) -> Env:
     Raises:
         SettingsError: A value is wrong.
     """
-    return replace(_part(Env, values), lakehouse=_part(LakehouseEnv, values))
+    found = _part(LakehouseEnv, values)
+    if found.alert_webhooks and found.alert_webhook_secret is None:
+        raise SettingsError("LAKEHOUSE_ALERT_WEBHOOKS needs LAKEHOUSE_ALERT_WEBHOOK_SECRET: webhooks are signed.")
+    return replace(_part(Env, values), lakehouse=found)
 
 
 def child_environment(values: Mapping[str, str]) -> dict[str, str]:

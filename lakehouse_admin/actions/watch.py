@@ -11,7 +11,7 @@ from django.conf import settings
 
 from lakehouse_admin.alerts.deliver import Receivers, deliver_due
 from lakehouse_admin.alerts.evaluate import Route, evaluate
-from lakehouse_admin.alerts.rules import Limits, findings
+from lakehouse_admin.alerts.rules import Limits, findings, undecided
 from lakehouse_admin.models import AlertDelivery, Pipeline
 from lakehouse_admin.status.overview import overview
 from lakehouse_admin.status.replication import Replication
@@ -22,7 +22,7 @@ def watch(*, replication: Replication, now: datetime) -> None:
     limits = Limits(lag_bytes=settings.LAKEHOUSE.alert_lag_bytes, left_bytes=settings.LAKEHOUSE.alert_disk_bytes)
     now_so = overview(Pipeline.objects.default(), now=now, replication=replication)
     found = findings(now_so, limits=limits, disk_free_bytes=_disk_free_bytes())
-    evaluate(found, routes=_routes(), now=now)
+    evaluate(found, routes=_routes(), now=now, undecided=undecided(now_so))
     receivers = Receivers(
         webhooks=settings.LAKEHOUSE.alert_webhooks, secret=settings.LAKEHOUSE.alert_webhook_secret or ""
     )

@@ -21,10 +21,10 @@ from lakehouse_admin.models import Alert, AlertDelivery
 
 _PAUSES_SECONDS = (10, 60, 300, 1800, 7200)
 """Before each further attempt; then it is given up."""
-_CLAIM = timedelta(seconds=60)
-"""Nobody else tries a message that somebody is sending; longer than any attempt."""
 _TIMEOUT_SECONDS = 5.0
-_AT_ONCE = 20
+_AT_ONCE = 5
+_CLAIM = timedelta(seconds=120)
+"""Nobody else tries a message that somebody is sending; longer than so many attempts at once take."""
 _ERROR_CHARS = 300
 _OK = range(200, 300)
 
@@ -123,9 +123,7 @@ def _post(url: str, secret: str, delivery: AlertDelivery, now: datetime) -> None
 
 def _connection(scheme: str, host: str, port: int | None) -> http.client.HTTPConnection:
     if scheme == "https":
-        return http.client.HTTPSConnection(
-            host, port, timeout=_TIMEOUT_SECONDS, context=ssl.create_default_context()
-        )
+        return http.client.HTTPSConnection(host, port, timeout=_TIMEOUT_SECONDS, context=ssl.create_default_context())
     return http.client.HTTPConnection(host, port, timeout=_TIMEOUT_SECONDS)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -28,8 +28,17 @@ class Route:
     target: str
 
 
-def evaluate(found: Sequence[Finding], *, routes: Iterable[Route], now: datetime) -> None:
-    """Bring the alerts in line with what is broken now. Repeating it changes only counts and times."""
+def evaluate(
+    found: Sequence[Finding], *, routes: Iterable[Route], now: datetime, undecided: Collection[str] = ()
+) -> None:
+    """Bring the alerts in line with what is broken now. Repeating it changes only counts and times.
+
+    Args:
+        found: What is broken.
+        routes: Who is told.
+        now: When (UTC).
+        undecided: Keys of alerts that stay as they are until it is known whether their cause is gone.
+    """
     routes = tuple(routes)
     with transaction.atomic():
         with connection.cursor() as cursor:
@@ -40,10 +49,10 @@ def evaluate(found: Sequence[Finding], *, routes: Iterable[Route], now: datetime
         by_key = {each.key: each for each in found}
         for key, finding in by_key.items():
             if key in known:
-                _see_again(known[key], finding, now)
+                _see_again(known[key], finding, routes, now)
             else:
                 _open(finding, routes, now)
-        for key in known.keys() - by_key.keys():
+        for key in known.keys() - by_key.keys() - set(undecided):
             _resolve(known[key], routes, now)
 
 
@@ -64,7 +73,7 @@ def _open(finding: Finding, routes: Sequence[Route], now: datetime) -> None:
     _queue(alert, "opened", routes, now)
 
 
-def _see_again(alert: Alert, finding: Finding, now: datetime) -> None:
+def _see_again(alert: Alert, finding: Finding, routes: Sequence[Route], now: datetime) -> None:
     Alert.objects.filter(pk=alert.pk).update(
         seen_at=now,
         times_seen=alert.times_seen + 1,
@@ -72,12 +81,15 @@ def _see_again(alert: Alert, finding: Finding, now: datetime) -> None:
         detail=finding.detail,
         guidance=finding.guidance,
     )
+    if alert.muted_until is not None and alert.state == AlertState.OPEN:
+        _queue(alert, "opened", routes, now)  # Once, after a mute that ended before the cause did.
 
 
 def _resolve(alert: Alert, routes: Sequence[Route], now: datetime) -> None:
     transition(alert, to=AlertState.RESOLVED, resolved_at=now)
     _log.info("alert_resolved", key=alert.key)
-    _queue(alert, "resolved", routes, now)
+    if alert.deliveries.exists():  # Else nobody has heard of it.
+        _queue(alert, "resolved", routes, now)
 
 
 def _queue(alert: Alert, occasion: str, routes: Sequence[Route], now: datetime) -> None:

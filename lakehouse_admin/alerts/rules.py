@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lakehouse_admin.models import PipelineRun
-from lakehouse_admin.states import AlertRule, EventLevel, Health, RunState, TablePhase
+from lakehouse_admin.states import MOVING_RUN_STATES, AlertRule, EventLevel, Health, RunState, TablePhase
 from lakehouse_admin.status.overview import Overview
 from lakehouse_admin.status.replication import Standing
 
 _DRIFT = "NotReconciledError"
+_HALTED = frozenset({Standing.NOT_MOVING, Standing.SILENT})
+_ABOUT_RUNS = (AlertRule.RUN, AlertRule.CHECK, AlertRule.DRIFT)
 _CHECKS = ("SilverCheckFailedError", "CheckFailedError", "GoldIncompleteError")
 """By the last part of their names: some live in modules that load engines."""
 
@@ -59,7 +61,7 @@ def findings(overview: Overview, *, limits: Limits, disk_free_bytes: int | None)
                 guidance="Make room, or move the lake to a larger disk; loads stop when it is full.",
             )
         )
-    if overview.health is Health.STUCK:
+    if overview.health is Health.STUCK and overview.replication.standing not in _HALTED:
         found.append(
             Finding(
                 rule=AlertRule.MOVEMENT,
@@ -72,13 +74,19 @@ def findings(overview: Overview, *, limits: Limits, disk_free_bytes: int | None)
     return tuple(found)
 
 
+def undecided(overview: Overview) -> frozenset[str]:
+    """Return the keys of which only the end of a run that is on its way will tell whether they hold again."""
+    asked_for = {run.request_key for run in overview.runs if run.state in MOVING_RUN_STATES}
+    return frozenset(f"{rule.value}:{key}" for rule in _ABOUT_RUNS for key in asked_for)
+
+
 def _runs(overview: Overview) -> Iterator[Finding]:
     """The newest run of each thing that was asked for, if it ended badly."""
     seen: set[str] = set()
     for run in overview.runs:
         if run.request_key in seen or run.state == RunState.CANCELLED:
             continue
-        seen.add(run.request_key)
+        seen.add(run.request_key)  # Of one that moves nothing is known yet, and older ones tell nothing.
         if run.state in {RunState.FAILED, RunState.WAITING}:
             yield Finding(
                 rule=_rule_of(run),
@@ -117,20 +125,30 @@ def _tables(overview: Overview) -> Iterator[Finding]:
 
 
 def _promises(overview: Overview) -> Iterator[Finding]:
-    for promise in overview.promises:
-        if promise.age_seconds is not None and not promise.is_kept:
-            yield Finding(
-                rule=AlertRule.FRESHNESS,
-                subject=promise.table,
-                title=f"{promise.table} is older than it promises",
-                detail=f"At most {promise.promised_seconds:,} s old was promised.",
-                guidance="Start a run, or look at why none goes: `manage.py lakehouse status`.",
-                level=EventLevel.WARNING,
-            )
+    """All that is too old, in one finding: one publication that does not come breaks every promise."""
+    broken = [each for each in overview.promises if each.age_seconds is not None and not each.is_kept]
+    if broken:
+        names = "1 gold table is" if len(broken) == 1 else f"{len(broken)} gold tables are"
+        yield Finding(
+            rule=AlertRule.FRESHNESS,
+            subject=overview.pipeline.key,
+            title=f"{names} older than promised",
+            detail="\n".join(f"{each.table}: at most {each.promised_seconds:,} s old" for each in broken),
+            guidance="Start a run, or look at why none goes: `manage.py lakehouse status`.",
+            level=EventLevel.WARNING,
+        )
 
 
 def _replication(overview: Overview, limits: Limits) -> Iterator[Finding]:
     now = overview.replication
+    if now.standing in _HALTED:
+        yield Finding(
+            rule=AlertRule.MOVEMENT,
+            subject="replicator",
+            title="The replicator says that it runs, but gets no further",
+            detail=now.message,
+            guidance="Look at the replicator's log; `manage.py up` restarts what has ended.",
+        )
     if now.standing in {Standing.FAILED, Standing.WAITING}:
         yield Finding(
             rule=AlertRule.LAG,
