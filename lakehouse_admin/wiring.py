@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
 
@@ -19,7 +20,9 @@ from lakehouse_admin.adapters.embedded.job_runner import ChildProcessRunner
 from lakehouse_admin.adapters.embedded.object_store import DirectoryStore
 from lakehouse_admin.adapters.embedded.replicator import JobReplicator
 from lakehouse_admin.adapters.embedded.warm_start import WarmStart
+from lakehouse_admin.status.plan import FreeOfCharge, PriceBook
 from lakehouse_admin.status.publications import RecordedPublications
+from lakehouse_admin.status.replication import Replication, replication_now
 
 
 class SettingMissingError(OperatorError):
@@ -97,6 +100,16 @@ def lake_config() -> LakeConfig:
         memory_limit_bytes=settings.LAKEHOUSE.job_memory_bytes,
         threads=os.cpu_count() or 1,
     )
+
+
+def replication(*, now: datetime) -> Replication:
+    """Return what the replicator last said of itself."""
+    return replication_now(Path(lake_config().bronze_root), now=now)
+
+
+def price_book() -> PriceBook:
+    """Return what the chosen backend charges."""
+    return FreeOfCharge()
 
 
 def source_url() -> str:

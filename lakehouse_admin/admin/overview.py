@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from lakehouse_admin.models import Pipeline
 from lakehouse_admin.status.overview import overview
+from lakehouse_admin.wiring import replication
 
 OPERATE = "lakehouse_admin.operate_pipelinerun"
 VIEW = "lakehouse_admin.view_pipelinerun"
@@ -19,7 +20,8 @@ def add_overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any
     """Add the default pipeline's overview, for those who may see runs."""
     if not request.user.has_perm(VIEW):
         return context
-    now = overview(Pipeline.objects.default(), now=timezone.now())
+    at = timezone.now()
+    now = overview(Pipeline.objects.default(), now=at, replication=replication(now=at))
     return {
         **context,
         "title": now.pipeline.name,

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('lakehouse_admin', '0003_publications_without_a_run'),
+        ('lakehouse_admin', '0005_append_only'),
     ]
 
     operations = [

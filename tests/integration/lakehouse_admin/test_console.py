@@ -184,6 +184,7 @@ class TestActions:
 
 class TestPages:
     @pytest.mark.usefixtures("published")
+    @pytest.mark.usefixtures("patient_readers")
     def test_the_overview_tells_health_and_freshness(self, staff: Client):
         page = staff.get(reverse("admin:index")).text
 

@@ -19,7 +19,7 @@ from lakehouse_admin.models import Pipeline, PipelineRun
 from lakehouse_admin.states import RunState, Trigger
 from lakehouse_admin.tasks import advance_run, tick
 from tests.fakes import RUNNING, FakeLakehouse
-from tests.integration.lakehouse_admin.conftest import NOW
+from tests.integration.lakehouse_admin.conftest import NOW, empty_control_plane
 
 pytestmark = pytest.mark.integration
 
@@ -82,7 +82,7 @@ class TestABrokerThatIsDown:
                 assert PipelineRun.objects.get().state == RunState.QUEUED
                 assert "Valkey does not answer" in run.events.get(name="broker_unavailable").message
             finally:
-                PipelineRun.objects.filter(pk=run.pk).delete()
+                empty_control_plane()
 
 
 class TestTasks:
