@@ -49,7 +49,7 @@ def materialise(
     models = load_models(models_folder)
     with open_catalog(lake) as catalog, duckdb_session(lake) as connection:
         silver = silver_tables(catalog)
-        as_of = as_of or _latest_commit(connection, silver)
+        as_of = as_of or latest_commit(connection, silver)
         refresher = Refresher(catalog, connection, models, threads=lake.threads)
         results = refresher.refresh(silver, as_of=as_of, progress=progress)
     broken = [result for result in results if result.outcome in {Outcome.FAILED, Outcome.SKIPPED}]
@@ -75,8 +75,12 @@ def silver_tables(catalog: Catalog) -> dict[str, Table]:
     return {name: load_table(catalog, f"{SILVER_SCHEMA}.{name}") for name in sorted(names)}
 
 
-def _latest_commit(connection: duckdb.DuckDBPyConnection, silver: Mapping[str, Table]) -> datetime:
-    """Return the latest source commit time that silver holds."""
+def latest_commit(connection: duckdb.DuckDBPyConnection, silver: Mapping[str, Table]) -> datetime:
+    """Return the latest source commit time that silver holds.
+
+    Raises:
+        TableMissingError: It holds no row.
+    """
     latest = " UNION ALL ".join(
         f"SELECT MAX(_committed_at) AS moment FROM ({snapshot_relation(table)})" for table in silver.values()
     )

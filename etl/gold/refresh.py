@@ -154,6 +154,18 @@ class Refresher:
         progress.update(models=[], done=len(results), of=len(by_table))
         return tuple(results[table] for table in by_table)
 
+    def sources_of(self, table: str) -> frozenset[str]:
+        """Return the silver tables, by qualified name, that a model's rows come from, through other models too."""
+        inputs = {each.model.table: each.inputs for each in self._compiled}
+        found: set[str] = set()
+        to_follow = [table]
+        while to_follow:
+            for name in inputs.get(to_follow.pop(), ()):
+                if name not in found:
+                    found.add(name)
+                    to_follow.append(name)
+        return frozenset(name for name in found if name not in inputs)
+
     def standing(self, model: GoldModel) -> _Standing | None:
         """Return what is known of the model's table; None if it was never computed."""
         known = self._standing.get(model.table)
