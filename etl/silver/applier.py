@@ -19,7 +19,7 @@ from pyiceberg.catalog import Catalog
 from pyiceberg.exceptions import NoSuchNamespaceError
 
 from etl.bronze.manifest import ChangeManifest, FileManifest
-from etl.bronze.reader import verify
+from etl.bronze.reader import BronzeDamagedError, verify
 from etl.bronze.window import ChangeLog, Window
 from etl.contracts.store import read_contract
 from etl.contracts.table import TableContract, TableId
@@ -245,7 +245,13 @@ class ChangeApplier:
             verify(self._store, files)
             segments = list(by_contract(files))
             for number, (version, segment) in enumerate(segments, start=1):
-                changes = ChangeFiles(contract=self._contract(table, version), files=segment, store=self._store)
+                contract = self._contract(table, version)
+                for file in segment:
+                    if file.contract_fingerprint != contract.fingerprint:
+                        raise BronzeDamagedError(
+                            f"{file.key} was written under another contract than version {version}."
+                        )
+                changes = ChangeFiles(contract=contract, files=segment, store=self._store)
                 with self._connection.cursor() as cursor:
                     applied = apply_changes(
                         silver,
