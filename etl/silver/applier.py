@@ -241,7 +241,14 @@ class ChangeApplier:
             window = log.read(until_lsn=window.last_lsn)
         total: Applied | None = None
         for manifests in _parts(window, table, after_lsn=standing.complete_lsn):
-            files = tuple(file for manifest in manifests for file in manifest.files_of(table))
+            known = max(silver.watermark, silver.load_floor)
+            files = tuple(
+                file
+                for manifest in manifests
+                for file in manifest.files_of(table)
+                # What is known may be of an older shape than the table has by now.
+                if file.last_change_seq > known
+            )
             verify(self._store, files)
             segments = list(by_contract(files))
             for number, (version, segment) in enumerate(segments, start=1):

@@ -279,13 +279,15 @@ def _widened(table: TableContract) -> TableContract:
     return replace(table, version=2, columns=tuple(columns))
 
 
-def _catch_up(world: World, table: TableContract, failpoint: Failpoint = ignore) -> list[Outcome]:
+def _catch_up(world: World, table: TableContract, failpoint: Failpoint = ignore) -> Outcome:
     """Apply all that bronze has, in a process of its own."""
     with world.applier(table, failpoint) as applier:
         window = ChangeLog(world.store, slot=SLOT, after_lsn=applier.start()).read()
         (outcome,) = applier.apply(window)
         applier.remember()
-    return [outcome.outcome]
+    if isinstance(outcome.error, Exception):
+        raise outcome.error
+    return outcome.outcome
 
 
 def _replay(world: World, table: TableContract, failpoint: Failpoint = ignore) -> Replayed:
@@ -331,10 +333,10 @@ def test_a_replay_makes_good_what_was_refused(world: World, first, history, cuts
     bronze.flushed_lsn = bronze.lsn
     model = Model(table, first)
     _land(bronze, model, history, cuts)
-    assert _catch_up(world, table)[0] in {Outcome.APPLIED, Outcome.IDLE}
+    assert _catch_up(world, table) in {Outcome.APPLIED, Outcome.IDLE}
     model.table = _widened(table)
     bronze.flush([model.act(("put", (1, 77), ("wide", None, TOO_LARGE)))])
-    assert _catch_up(world, table) == [Outcome.APPLIED]
+    assert _catch_up(world, table) is Outcome.APPLIED
     _replay(world, table)
     assert world.rows(table) == world.scanned(table) == model.rows
     again = _replay(world, table)
@@ -363,8 +365,8 @@ def test_rows_that_do_not_conform_wait_in_quarantine(world: World, bronze: Bronz
 
     with pytest.raises(KeyboardInterrupt):
         _catch_up(world, table, cut)
-    assert _catch_up(world, table) == [Outcome.APPLIED]
-    assert _catch_up(world, table) == [Outcome.IDLE]
+    assert _catch_up(world, table) is Outcome.APPLIED
+    assert _catch_up(world, table) is Outcome.IDLE
     assert world.rows(table) == {(1, 1): good, (1, 2): ("changed", *good[1:]), (1, 3): good}
     expected = [((1, 1), "missing_or_invalid:amount"), ((1, 1), "unchanged_of_unknown_row:document")]
     assert _refused(world, table) == expected
@@ -384,7 +386,7 @@ def test_a_replay_brings_nothing_back(world: World, bronze: Bronze) -> None:
     bronze.flush([model.act(("delete", (1, 2))), model.act(("put", (1, 3), good))])
     model.table = _widened(table)
     bronze.flush([model.act(("put", (1, 5), bad))])
-    assert _catch_up(world, table) == [Outcome.APPLIED]
+    assert _catch_up(world, table) is Outcome.APPLIED
     replayed = _replay(world, table)
     assert (replayed.resolved, replayed.remaining, replayed.inserted) == (4, 0, 1)
     assert world.rows(table) == model.rows == {(1, 3): good, (1, 4): bad, (1, 5): bad}
@@ -434,7 +436,7 @@ def test_a_crash_anywhere_is_repeated_to_the_same_rows(
     with contextlib.suppress(KeyboardInterrupt):
         _catch_up(world, model.table, crash)
     assert passed
-    assert _catch_up(world, model.table)[0] in {Outcome.APPLIED, Outcome.IDLE}
+    assert _catch_up(world, model.table) in {Outcome.APPLIED, Outcome.IDLE}
     assert world.rows(model.table) == world.scanned(model.table) == model.rows
     assert [key for key, _ in _refused(world, model.table)] == [(2, 2)]
     colours = world.rows(model.table, "colour")
@@ -475,7 +477,7 @@ def test_columns_follow_the_contract(world: World, bronze: Bronze) -> None:
     )
     new = {"tenant_id": "1", "number": "2", "b": "new b", "a": "new a", "size": "9000000000", "stock": "6"}
     bronze.flush([[Change(contract=later, op="I", values=new)]])
-    assert _catch_up(world, later) == [Outcome.APPLIED]
+    assert _catch_up(world, later) is Outcome.APPLIED
     opened = load_table(world.catalog, f"silver.{table.table.lake_name}")
     found = world.connection.execute(
         f"SELECT * EXCLUDE (_committed_at, _change_seq) FROM ({snapshot_relation(opened)}) ORDER BY number"
@@ -492,8 +494,9 @@ def test_one_table_that_cannot_follow_stops_no_other(world: World, bronze: Bronz
     """It is told with its error, stays where it is, and catches up when it can."""
     good, bad = world.parts(), world.parts()
     row = ("a", None, Decimal(1))
+    manifest = bronze.load({table: [_values((1, 1), row)] for table in (good, bad)})
     for table in (good, bad):
-        world.load(bronze, table, {(1, 1): row})
+        apply_load(world.catalog, world.connection, loaded_table(world.store, manifest, table.table))
     bronze.flushed_lsn = bronze.lsn
     narrow = replace(bad, version=2, columns=tuple(replace(each, type="text") for each in bad.columns[:4]))
     values = {"tenant_id": "1", "id": "2"}
@@ -502,13 +505,13 @@ def test_one_table_that_cannot_follow_stops_no_other(world: World, bronze: Bronz
         world.catalog, world.connection, world.store, slot=SLOT, tables=[good.table, bad.table]
     ) as applier:
         log = ChangeLog(world.store, slot=SLOT, after_lsn=applier.start())
-        first, second = applier.apply(log.read())
-        assert (first.outcome, second.outcome) == (Outcome.APPLIED, Outcome.FAILED)
-        assert isinstance(second.error, IncompatibleContractError)
-        assert second.error.guidance
+        told = {outcome.table: outcome for outcome in applier.apply(log.read())}
+        assert told[good.table].outcome is Outcome.APPLIED
+        assert isinstance(told[bad.table].error, IncompatibleContractError)
         bronze.flush([Model(good, {}).act(("put", (1, 3), row))])
-        first, second = applier.apply(log.read(), leave_out=[bad.table])
-        assert (first.outcome, second.outcome) == (Outcome.APPLIED, Outcome.LEFT_OUT)
+        told = {outcome.table: outcome for outcome in applier.apply(log.read(), leave_out=[bad.table])}
+        assert told[good.table].outcome is Outcome.APPLIED
+        assert told[bad.table].outcome is Outcome.LEFT_OUT
     assert world.rows(good) == {(1, 1): row, (1, 2): row, (1, 3): row}
     assert world.rows(bad) == {(1, 1): row}
 
@@ -550,7 +553,7 @@ def test_a_new_load_replaces_all_and_older_changes_stay_out(world: World, bronze
         _applied(applier, log.read())
         assert world.rows(table) == model.rows
         _applied(applier, Window(slot=SLOT, after_lsn=0, manifests=()))
-    assert _catch_up(world, table) == [Outcome.IDLE]
+    assert _catch_up(world, table) is Outcome.IDLE
     assert world.rows(table) == world.scanned(table) == model.rows
 
 
