@@ -18,7 +18,7 @@ from etl.bronze.reader import BronzeDamagedError
 from etl.contracts.table import TableId
 from etl.errors import OperatorError
 from etl.ports.object_store import ObjectStore
-from etl.replicate.lsn import Lsn
+from etl.replicate.lsn import Lsn, lsn_of
 
 _MANIFEST = re.compile(re.escape(CHANGES_PREFIX) + r"\d{4}/\d{2}/\d{2}/([0-9A-F]{16})\.json")
 
@@ -119,6 +119,10 @@ class ChangeLog:
             raise WindowBrokenError(f"{key} holds changes of the slot {manifest.slot}, not of {self._slot}.")
         if manifest.last_lsn != _last_lsn(key) or not manifest.previous_lsn < manifest.last_lsn:
             raise WindowBrokenError(f"{key} is not the flush that its name says.")
+        for file in manifest.files:
+            first, last = lsn_of(file.first_change_seq), lsn_of(file.last_change_seq)
+            if not manifest.previous_lsn < first <= last <= manifest.last_lsn:
+                raise WindowBrokenError(f"{key} names the file {file.key}, whose changes are another flush's.")
         if manifest.previous_lsn > position or (manifest.previous_lsn < position and not is_first):
             raise WindowBrokenError(
                 f"{key} continues from {Lsn(manifest.previous_lsn)}, but the flush before it ends at {Lsn(position)}."

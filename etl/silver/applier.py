@@ -20,7 +20,7 @@ from pyiceberg.exceptions import NoSuchNamespaceError
 from pyiceberg.table import Table
 
 from etl.bronze.manifest import ChangeManifest, FileManifest
-from etl.bronze.reader import verify
+from etl.bronze.reader import BronzeDamagedError, verify
 from etl.bronze.window import ChangeLog, Window
 from etl.contracts.store import read_contract
 from etl.contracts.table import TableContract, TableId
@@ -250,11 +250,24 @@ class ChangeApplier:
             window = log.read(until_lsn=window.last_lsn)
         total: Applied | None = None
         for manifests in _parts(window, table, after_lsn=standing.complete_lsn):
-            files = tuple(file for manifest in manifests for file in manifest.files_of(table))
+            known = max(silver.watermark, silver.load_floor)
+            files = tuple(
+                file
+                for manifest in manifests
+                for file in manifest.files_of(table)
+                # What is known may be of an older shape than the table has by now.
+                if file.last_change_seq > known
+            )
             verify(self._store, files)
             segments = list(by_contract(files))
             for number, (version, segment) in enumerate(segments, start=1):
-                changes = ChangeFiles(contract=self._contract(table, version), files=segment, store=self._store)
+                contract = self._contract(table, version)
+                for file in segment:
+                    if file.contract_fingerprint != contract.fingerprint:
+                        raise BronzeDamagedError(
+                            f"{file.key} was written under another contract than version {version}."
+                        )
+                changes = ChangeFiles(contract=contract, files=segment, store=self._store)
                 with self._connection.cursor() as cursor:
                     applied = apply_changes(
                         silver,
