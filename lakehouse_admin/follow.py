@@ -101,7 +101,7 @@ class Following:
                     return
                 stop.wait(_POLL_SECONDS if self._is_open else _LEASE_SECONDS)
         finally:
-            self._end()
+            self.close()
 
     def step(self) -> bool:
         """Do one cycle, if the lake is ours and there is something to do; tell whether there was.
@@ -265,7 +265,7 @@ class Following:
             give_up(self._held)
             self._held = None
 
-    def _end(self) -> None:
+    def close(self) -> None:
         """Leave everything as the next process likes to find it, as far as that is possible."""
         try:
             self._remember()

@@ -1,4 +1,4 @@
-"""The stack's Python processes: worker, beat and web, each with the environment it needs and no more."""
+"""The stack's Python processes: worker, beat, follower and web, each with the environment it needs and no more."""
 
 from __future__ import annotations
 
@@ -92,6 +92,19 @@ def worker(home: Path, values: Mapping[str, str]) -> PythonProcess:
         stop_ladder=((signal.SIGTERM, 15.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0)),
         # A gentler signal would have it wait for a broker that ends at the same moment; its pool notices and ends.
         death_signal=signal.SIGKILL,
+    )
+
+
+def follower(home: Path, values: Mapping[str, str]) -> PythonProcess:
+    """Return the process that publishes changes as they come: it needs the catalog, not the source."""
+    return PythonProcess(
+        name="follower",
+        home=home,
+        arguments=["manage", "lakehouse", "follow"],
+        environment=_environment(home, values, hidden=_OWNER_ONLY | {"LAKEHOUSE_SOURCE_URL"}),
+        # Gently: end the cycle at hand. What is cut off is done again.
+        stop_ladder=((signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0)),
+        death_signal=signal.SIGTERM,
     )
 
 
