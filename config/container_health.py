@@ -1,4 +1,4 @@
-"""Health checks of the containers: ``python -m config.container_health web|worker|beat``.
+"""Health checks of the containers: ``python -m config.container_health web|worker|beat|follower``.
 
 Exits 0 if that service does its work, else 1 with one sentence. Django is not loaded, so a check is cheap.
 """
@@ -21,6 +21,10 @@ _PATIENCE_SECONDS = 5
 _BEAT_IS_LATE_SQL = """
     SELECT coalesce(max(last_run_at) < now() - interval '2 minutes', true)
     FROM django_celery_beat_periodictask WHERE name = 'tick'
+"""
+# The follower says something every five seconds, but for those that one cycle takes.
+_FOLLOWER_IS_SILENT_SQL = """
+    SELECT coalesce(max(written_at) < now() - interval '2 minutes', true) FROM lakehouse_follower
 """
 
 
@@ -53,7 +57,14 @@ def beat() -> str | None:
     return "Beat has not recorded a tick for two minutes." if late == (True,) else None
 
 
-CHECKS: Mapping[str, Callable[[], str | None]] = {"web": web, "worker": worker, "beat": beat}
+def follower() -> str | None:
+    """Look when the follower last said something; return what is wrong, if anything."""
+    with psycopg.connect(env.load().app_database_url or "", connect_timeout=_PATIENCE_SECONDS) as connection:
+        silent = connection.execute(_FOLLOWER_IS_SILENT_SQL).fetchone()
+    return "The follower has said nothing for two minutes." if silent == (True,) else None
+
+
+CHECKS: Mapping[str, Callable[[], str | None]] = {"web": web, "worker": worker, "beat": beat, "follower": follower}
 
 
 def main(arguments: list[str]) -> str | None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import duckdb
+from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Snapshot
 
@@ -125,7 +126,7 @@ def _differing_partitions(old: LiveFiles, new: LiveFiles) -> frozenset[object]:
     return frozenset({**before, **after}[path] for path in before.keys() ^ after.keys())
 
 
-def _placed(live: LiveFiles) -> Iterator[tuple[object, object]]:
+def _placed(live: LiveFiles) -> Iterator[tuple[object, DataFile]]:
     for by_partition in (live.data_by_partition, live.deletes_by_partition):
         for partition, files in by_partition.items():
             for file in files:

@@ -20,9 +20,9 @@ from tests.architecture.repository import PROJECT, read
 
 COMPOSE: dict[str, Any] = yaml.safe_load(read("docker-compose.yml"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-LONG_RUNNING = {"postgres", "redis", "objects", "web", "worker", "beat"}
+LONG_RUNNING = {"postgres", "redis", "objects", "web", "worker", "beat", "follower"}
 ONE_SHOT = {"certificates", "provision", "migrate", "replicator"}
-OURS = {"web", "worker", "beat", "provision", "migrate", "replicator"}
+OURS = {"web", "worker", "beat", "follower", "provision", "migrate", "replicator"}
 DOCKERFILES = ("docker/Dockerfile", "docker/postgres/Dockerfile")
 REQUIRED = re.compile(r"\$\{([A-Z0-9_]+):\?[^}]+\}")
 
@@ -124,7 +124,8 @@ def test_our_services_get_known_settings_and_no_more_than_they_need():
         for variable in environment(name):
             holders.setdefault(variable, set()).add(name)
     assert holders["DATABASE_URL"] == {"provision", "migrate"}
-    assert holders["LAKEHOUSE_SOURCE_URL"] == holders["LAKEHOUSE_CATALOG_URL"] == {"provision", "worker", "replicator"}
+    assert holders["LAKEHOUSE_SOURCE_URL"] == {"provision", "worker", "replicator"}
+    assert holders["LAKEHOUSE_CATALOG_URL"] == {"provision", "worker", "replicator", "follower"}
     assert holders["AWS_SECRET_ACCESS_KEY"] == {"worker", "replicator"}
 
 
@@ -150,6 +151,7 @@ def test_processes_are_started_as_the_supervisor_starts_them():
     assert SERVICES["web"]["command"] == ["python", "-m", *(a.replace("fd://0", "0.0.0.0:8000") for a in web)]
     assert SERVICES["worker"]["command"] == ["python", "-m", *embedded.worker(home, values).arguments]
     assert SERVICES["beat"]["command"] == ["python", "-m", *embedded.beat(home, values).arguments]
+    assert SERVICES["follower"]["command"] == ["python", "-m", *embedded.follower(home, values).arguments]
 
 
 @pytest.mark.parametrize("service", ["provision", "migrate", "replicator"])
