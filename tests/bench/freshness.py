@@ -9,8 +9,10 @@ the newest publication from the control plane, then its rows.
 from __future__ import annotations
 
 import argparse
+import ast
 import json
 import random
+import re
 import statistics
 import subprocess
 import sys
@@ -37,6 +39,7 @@ P95_SECONDS = {1_000: 3.0, 5_000: 8.0}
 _LOOK_SECONDS = 0.05
 _BETWEEN_MARKERS_SECONDS = 1.5
 _GIVE_UP_SECONDS = 60.0
+_CYCLE = re.compile(r"cycle_done .*flushes=[1-9].*seconds=(\{.*\})")
 _MARKER_DAY = "2001-01-01"
 _NEWEST = "SELECT number, pins FROM lakehouse_publications ORDER BY number DESC LIMIT 1"
 _MARK = """
@@ -99,7 +102,9 @@ class Markers:
         return found[0] or Decimal(0)
 
 
-def measure(stack: Stack, *, rate: float, seconds: float) -> tuple[Markers, Mapping[str, float], list[Mapping]]:
+def measure(
+    stack: Stack, *, rate: float, seconds: float
+) -> tuple[Markers, Mapping[str, float], list[Mapping[str, float]]]:
     """Make traffic and markers; return the markers, CPU seconds by process, and the follower's cycles."""
     lines = stack.folder.environment_file.read_text().splitlines()
     urls = dict(line.split("=", 1) for line in lines if not line.startswith("#"))
@@ -144,20 +149,10 @@ def _cpu_seconds(stack: Stack) -> dict[str, float]:
     return found
 
 
-def _cycles(log: Path) -> list[Mapping]:
-    """Return what the follower logged of its cycles with changes."""
-    found = []
-    for line in log.read_text(errors="replace").splitlines():
-        start = line.find("{")
-        if "cycle_done" not in line or start < 0:
-            continue
-        try:
-            event = json.loads(line[start:])
-        except ValueError:
-            continue
-        if event.get("event") == "cycle_done" and event.get("flushes"):
-            found.append(event)
-    return found
+def _cycles(log: Path) -> list[Mapping[str, float]]:
+    """Return the seconds by step of the follower's cycles that had changes, from its log."""
+    found = _CYCLE.findall(log.read_text(errors="replace"))
+    return [ast.literal_eval(seconds) for seconds in found]
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -202,15 +197,15 @@ def _wait_for_follower(stack: Stack) -> None:
             time.sleep(_LOOK_SECONDS)
 
 
-def _tell(markers: Markers, cpu: Mapping[str, float], cycles: Sequence[Mapping]) -> None:
+def _tell(markers: Markers, cpu: Mapping[str, float], cycles: Sequence[Mapping[str, float]]) -> None:
     """Print what the report has no place for."""
     print(f"\n{len(markers.publications)} publications were seen, {len(cycles)} cycles logged.")
     if cycles:
-        steps = sorted({step for cycle in cycles for step in cycle["seconds"]})
+        steps = sorted({step for cycle in cycles for step in cycle})
         rows = [
             (step, f"{statistics.median(values):.3f}", f"{percentile(values, 0.95):.3f}", f"{max(values):.3f}")
             for step in steps
-            if (values := [cycle["seconds"].get(step, 0.0) for cycle in cycles])
+            if (values := [cycle.get(step, 0.0) for cycle in cycles])
         ]
         common.print_table(("step of a cycle", "median s", "p95 s", "max s"), rows)
     common.print_table(("process", "CPU s"), [(name, f"{value:.1f}") for name, value in cpu.items()])
