@@ -72,6 +72,8 @@ class _Standing:
     definition: str
     inputs: Mapping[str, int]
     as_of: datetime
+    owed: Tenants | None = frozenset()
+    """Tenants whose rows changed before ``inputs``, while the model waited; None for everybody."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,9 +232,10 @@ class _Refresh:
             standing = self._refresher.standing(model)
             if standing is not None and standing.definition != self._prepared(compiled).definition:
                 standing = None
-            if standing is not None and self._may_wait(compiled, standing):
-                return self._done(compiled, standing, Outcome.DEFERRED, started)
             with self._refresher.session.cursor() as connection:
+                if standing is not None and self._may_wait(compiled, standing):
+                    standing = self._owing(compiled, standing, connection)
+                    return self._done(compiled, standing, Outcome.DEFERRED, started)
                 touched = None if standing is None else self._touched(compiled, standing, connection)
                 if standing is not None and touched is not None and not touched:
                     standing = self._current(compiled, standing.table)
@@ -264,13 +267,19 @@ class _Refresh:
             return False
         return timedelta() <= self._as_of - standing.as_of < timedelta(seconds=model.freshness_seconds) / 2
 
+    def _owing(self, compiled: CompiledModel, standing: _Standing, connection: duckdb.DuckDBPyConnection) -> _Standing:
+        """Note whose rows changed while the model waits: the snapshots that tell may be forgotten before it is due."""
+        tenants = self._tenants_by_input(compiled, standing, connection)
+        owed = None if tenants is None or standing.owed is None else standing.owed | tenants
+        return replace(standing, inputs=self._input_snapshots(compiled), owed=owed)
+
     def _touched(
         self, compiled: CompiledModel, standing: _Standing, connection: duckdb.DuckDBPyConnection
     ) -> Tenants | None:
         """Return the tenants whose rows may differ from those in the table; None for everybody's."""
         use = self._prepared(compiled).use
         found: set[int] = set()
-        changes = [self._tenants_by_input(compiled, standing, connection)]
+        changes = [standing.owed, self._tenants_by_input(compiled, standing, connection)]
         if use is AsOfUse.MOMENT and standing.as_of != self._as_of:
             return None
         if use is AsOfUse.DAYS:
