@@ -45,8 +45,8 @@ _NEWEST = "SELECT number, pins FROM lakehouse_publications ORDER BY number DESC 
 _MARK = """
     INSERT INTO orders (tenant_id, number, customer_id, status, order_date, subtotal, discount, tax, total, shipping_address,
                         metadata, created_at, updated_at)
-    SELECT tenant_id, 'MARK-' || %(number)s, id, 'completed', %(day)s::timestamptz + interval '12 hours', 1, 0, 0, 1, '{}',
-           '{}', now(), now()
+    SELECT tenant_id, 'MARK-' || %(number)s, id, 'completed', %(day)s::timestamptz + interval '12 hours', 1, 0, 0, 1,
+           '{}', '{}', now(), now()
       FROM customers WHERE tenant_id = %(tenant)s ORDER BY id LIMIT 1
 """
 
