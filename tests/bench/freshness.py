@@ -43,8 +43,8 @@ _CYCLE = re.compile(r"cycle_done .*flushes=[1-9].*seconds=(\{.*\})")
 _MARKER_DAY = "2001-01-01"
 _NEWEST = "SELECT number, pins FROM lakehouse_publications ORDER BY number DESC LIMIT 1"
 _MARK = """
-    INSERT INTO orders (tenant_id, number, customer_id, status, order_date, subtotal, discount, tax, total, shipping_address,
-                        metadata, created_at, updated_at)
+    INSERT INTO orders (tenant_id, number, customer_id, status, order_date, subtotal, discount, tax, total,
+                        shipping_address, metadata, created_at, updated_at)
     SELECT tenant_id, 'MARK-' || %(number)s, id, 'completed', %(day)s::timestamptz + interval '12 hours', 1, 0, 0, 1,
            '{}', '{}', now(), now()
       FROM customers WHERE tenant_id = %(tenant)s ORDER BY id LIMIT 1
