@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from django.db import close_old_connections
@@ -250,7 +250,15 @@ class Following:
         """Say that the follower lives, every few seconds or when its state changed."""
         if state is self._told and time.monotonic() - self._told_at < _WORD_SECONDS:
             return
+        if self._held is None and self._another_speaks():
+            return
         self._write(state, error_class="", error_message=message, guidance="")
+
+    def _another_speaks(self) -> bool:
+        """Tell whether another follower works: what it says stands, we only wait behind it."""
+        recent = self._clock() - timedelta(seconds=3 * _WORD_SECONDS)
+        others = FollowerState.objects.filter(name=LAKE, written_at__gt=recent).exclude(holder=self.holder)
+        return others.exclude(state=FollowerPhase.STOPPED).exists()
 
     def _write(self, state: FollowerPhase, **fields: object) -> None:
         values = {"state": state, "holder": self.holder, "slot": self._slot, "written_at": self._clock(), **fields}
@@ -270,7 +278,8 @@ class Following:
         try:
             self._remember()
             self._let_go()
-            self._write(FollowerPhase.STOPPED)
+            if not self._another_speaks():
+                self._write(FollowerPhase.STOPPED)
         except Exception as error:  # noqa: BLE001 - all of it is a courtesy: a killed follower does none of it
             _log.warning("follower_ended_hard", error=str(error))
         self._resources.close()

@@ -202,6 +202,18 @@ def test_one_that_wakes_up_late_publishes_nothing(world: World, following: Follo
     assert seen() == before
 
 
+def test_a_second_follower_waits_and_does_not_speak_for_the_first(world: World, following: Following) -> None:
+    catch_up(following)
+    second = world.following()
+    world.insert("orders", order(3, "5.00"))
+    assert not second.step()
+    second.close()
+    state = FollowerState.objects.get()
+    assert (state.state, state.holder) == (FollowerPhase.FOLLOWING, following.holder)
+    catch_up(following)
+    assert revenue(seen()) == {1: "15.00", 2: "10.00"}
+
+
 def test_it_makes_way_for_a_run_and_sees_what_the_run_made(world: World, following: Following) -> None:
     catch_up(following)
     ask_for(LAKE, holder="run-1", now=NOW)
