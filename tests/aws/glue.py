@@ -20,6 +20,8 @@ class FakeGlue(FakeService):
         self.runs: list[dict[str, Any]] = []
         self.on_start: Callable[[dict[str, Any]], None] = lambda _run: None
         """Called with each new run: what the job's script would do."""
+        self.stops_at_once = False
+        """Whether a run that is told to stop has stopped by the next look."""
         self.crawler = {"Name": CRAWLER, "State": "READY"}
         self.tables: dict[str, list[tuple[str, str]]] = {}
         """What the crawler found: (column, type) by table."""
@@ -69,7 +71,7 @@ class FakeGlue(FakeService):
         for run_id in JobRunIds:
             run = self._run(JobName, run_id)
             if run["JobRunState"] in {"STARTING", "RUNNING", "WAITING"}:
-                run["JobRunState"] = "STOPPING"
+                run["JobRunState"] = "STOPPED" if self.stops_at_once else "STOPPING"
                 stopped.append({"JobName": JobName, "JobRunId": run_id})
             else:
                 detail = {"ErrorCode": "InvalidInputException", "ErrorMessage": "The run has ended."}

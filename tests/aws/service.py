@@ -8,8 +8,10 @@ AWS could not.
 
 from __future__ import annotations
 
+import functools
 import io
 import json
+import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -102,16 +104,15 @@ class FakeService:
         """Every request that arrived, retried ones too."""
         self.faults: deque[tuple[str, Fault | Callable[[], Any]]] = deque()
         """What the next requests of an operation meet instead of an answer."""
+        self._one_by_one = threading.Lock()
 
     def fail(self, operation: str, fault: Fault | Callable[[], Any], *, times: int = 1) -> None:
         """Have the next requests of an operation fail; a callable may raise, or do its part and then raise."""
         self.faults.extend([(operation, fault)] * times)
 
-    def client(self, *, attempts: int = 1, session: boto3.Session | None = None) -> Any:
+    def client(self, *, attempts: int = 1) -> Any:
         """Return boto3's client, whose network is this fake."""
-        session = session or boto3.Session(
-            aws_access_key_id="tests", aws_secret_access_key="tests", region_name=REGION
-        )
+        session = _session()
         client = session.client(
             self.name,
             region_name=REGION,
@@ -130,6 +131,10 @@ class FakeService:
         return sum(name == operation for name, _ in self.asked)
 
     def _answer(self, operation: OperationModel, parameters: dict[str, Any]) -> AWSResponse:
+        with self._one_by_one:
+            return self._answer_alone(operation, parameters)
+
+    def _answer_alone(self, operation: OperationModel, parameters: dict[str, Any]) -> AWSResponse:
         self.asked.append((operation.name, parameters))
         try:
             for number, (name, fault) in enumerate(self.faults):
@@ -144,6 +149,12 @@ class FakeService:
             return _response(200, reply)
         except Fault as fault:
             return _response(fault.status, {"__type": fault.code, "message": fault.message})
+
+
+@functools.cache
+def _session() -> boto3.Session:
+    """One session: reading botocore's models is what takes time."""
+    return boto3.Session(aws_access_key_id="tests", aws_secret_access_key="tests", region_name=REGION)
 
 
 class _Raw(io.BytesIO):

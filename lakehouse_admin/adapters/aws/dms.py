@@ -23,8 +23,6 @@ from lakehouse_admin.adapters.aws.errors import aws_errors, code_of
 if TYPE_CHECKING:
     from mypy_boto3_dms import DatabaseMigrationServiceClient
     from mypy_boto3_dms.type_defs import (
-        ReplicationStatsTypeDef,
-        ReplicationTaskStatsTypeDef,
         ReplicationTaskTypeDef,
         ReplicationTypeDef,
         TableStatisticsTypeDef,
@@ -189,8 +187,11 @@ class ProvisionedTask:
         pages = self._client.get_paginator("describe_table_statistics").paginate(
             ReplicationTaskArn=self._arn, PaginationConfig={"PageSize": _PAGE}
         )
-        with _dms_errors(self._arn):
-            return _progress([each for page in pages for each in page["TableStatistics"]])
+        try:
+            with _dms_errors(self._arn):
+                return _progress([each for page in pages for each in page["TableStatistics"]])
+        except TaskBusyError:
+            return ()  # No statistics yet.
 
 
 class ServerlessReplication:
@@ -236,11 +237,20 @@ class ServerlessReplication:
 
     def tables(self) -> Sequence[TableProgress]:
         """Return the statistics of every table, by name."""
-        pages = self._client.get_paginator("describe_replication_table_statistics").paginate(
-            ReplicationConfigArn=self._arn, PaginationConfig={"PageSize": _PAGE}
-        )
-        with _dms_errors(self._arn):
-            return _progress([each for page in pages for each in page["ReplicationTableStatistics"]])
+        found: list[TableStatisticsTypeDef] = []
+        marker = ""
+        try:
+            while True:  # Botocore has no paginator for this.
+                with _dms_errors(self._arn):
+                    page = self._client.describe_replication_table_statistics(
+                        ReplicationConfigArn=self._arn, MaxRecords=_PAGE, **({"Marker": marker} if marker else {})
+                    )
+                found += page["ReplicationTableStatistics"]
+                marker = page.get("Marker", "")
+                if not marker:
+                    return _progress(found)
+        except TaskBusyError:
+            return ()  # No statistics yet.
 
 
 def dms_task(client: DatabaseMigrationServiceClient, arn: str) -> DmsTask:
@@ -260,7 +270,7 @@ def _task_view(task: ReplicationTaskTypeDef) -> TaskView:
         ran_before="ReplicationTaskStartDate" in task,
         stop_reason=_stop_reason(task.get("StopReason", "")),
         failure=task.get("LastFailureMessage", ""),
-        load_started_at=_load_started_at(stats),
+        load_started_at=stats.get("FullLoadStartDate"),
         load_finished_at=stats.get("FullLoadFinishDate"),
     )
 
@@ -283,13 +293,9 @@ def _replication_view(replication: ReplicationTypeDef) -> TaskView:
         ran_before="StartDate" in stats or "ReplicationLastStopTime" in replication,
         stop_reason=_stop_reason(replication.get("StopReason", "")),
         failure=" ".join(replication.get("FailureMessages", [])),
-        load_started_at=_load_started_at(stats),
+        load_started_at=stats.get("FullLoadStartDate"),
         load_finished_at=stats.get("FullLoadFinishDate"),
     )
-
-
-def _load_started_at(stats: ReplicationTaskStatsTypeDef | ReplicationStatsTypeDef) -> datetime | None:
-    return stats.get("FullLoadStartDate") or stats.get("FreshStartDate")
 
 
 def _stop_reason(text: str) -> str:

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from mypy_boto3_athena import AthenaClient
     from mypy_boto3_athena.type_defs import ColumnInfoTypeDef, QueryExecutionTypeDef, RowTypeDef
 
-_MAX_ROWS = 100_000
 _PAGE_ROWS = 1_000
 _ENDED = frozenset({"SUCCEEDED", "FAILED", "CANCELLED"})
 _STARTS = 2
@@ -61,6 +60,8 @@ class AthenaConfig:
     """Athena's name for the schema ``gold``."""
     timeout_seconds: float = 20.0
     """Longest a query may wait for its turn and run."""
+    max_rows: int = 100_000
+    """Longest answer."""
 
 
 class AthenaQueryEngine:
@@ -202,8 +203,8 @@ class AthenaQueryEngine:
                 if cast is None:
                     raise QueryRefusedError(f"A query returns plain values, not {info['Type']}.")
             rows += [_row(row, casts) for row in page]
-            if len(rows) > _MAX_ROWS:
-                raise QueryRefusedError(f"A query returns at most {_MAX_ROWS} rows; aggregate, or add a LIMIT.")
+            if len(rows) > self._config.max_rows:
+                raise QueryRefusedError(f"A query returns at most {self._config.max_rows} rows; aggregate, or add a LIMIT.")
         return columns, tuple(rows)
 
     def _pages(self, execution_id: str) -> Iterator[tuple[Sequence[ColumnInfoTypeDef], Sequence[RowTypeDef]]]:
