@@ -57,7 +57,7 @@ class CompiledModel:
     checks: tuple[CompiledCheck, ...]
 
     def sql(self, dialect: Dialect, *, as_of: datetime) -> str:
-        """Return the SELECT whose columns are exactly the declared ones, in order and type.
+        """Return the SELECT whose columns are exactly `GoldModel.selected`, in order and type.
 
         Engines disagree on result types (``SUM`` of a decimal, ``RANK``), so the declared
         type is cast outside rather than inferred.
@@ -67,8 +67,8 @@ class CompiledModel:
             as_of: Source time at which the data stands.
         """
         declared = [
-            exp.cast(exp.column(column.name), _type_in(column.type, dialect)).as_(column.name)
-            for column in self.model.columns
+            exp.cast(exp.column(name), _type_in(logical_type, dialect)).as_(name)
+            for name, logical_type in self.model.selected
         ]
         query = expand(self.model.query, as_of=as_of)
         return exp.select(*declared).from_(query.subquery("model")).sql(dialect, comments=False, pretty=True)
@@ -144,20 +144,25 @@ def _compile(model: GoldModel, known: Mapping[str, tuple[str, ...]]) -> Compiled
 def _check_output(model: GoldModel) -> None:
     """Compare the SELECT's columns with the declared ones, by name."""
     selected = model.query.selects
+    wanted = [name for name, _ in model.selected]
     names = [expression.alias_or_name for expression in selected]
     for expression, name in zip(selected, names, strict=True):
         line = line_of(expression)
         if not name:
             problem = f"give {expression.sql('duckdb')} a name with AS"
             raise OutputMismatchError(problem, file=model.file, line=line)
-        if name not in model.column_names:
+        if name not in wanted:
             problem = f"column {name} is selected but not described; add it under columns"
+            if model.transform:
+                problem = f"column {name} is selected but the transform {model.transform} does not take it; remove it"
             raise OutputMismatchError(problem, file=model.file, line=line)
         if names.count(name) > 1:
             raise OutputMismatchError(f"column {name} is selected twice", file=model.file, line=line)
-    for name in model.column_names:
+    for name in wanted:
         if name not in names:
             problem = f"column {name} is described but not selected; add it to the SELECT or remove it"
+            if model.transform:
+                problem = f"the transform {model.transform} needs the column {name}; add it to the SELECT"
             raise OutputMismatchError(problem, file=model.file, line=line_of(model.query))
 
 

@@ -17,10 +17,12 @@ from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
 
 from etl.contracts.types import LogicalType, family
+from etl.gold import transforms
 from etl.gold.lint import check_portable
 from etl.gold.model import Check, FrontMatterError, GoldColumn, GoldModel, ModelSyntaxError
 
 _HEAD = re.compile(r"/\* model\n(?P<yaml>.*?)\n\*/\n", re.DOTALL)
+_OPTIONAL_KEYS = ("transform",)
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _KEYS = ("title", "question", "grain", "freshness_hours", "incremental_key", "columns", "checks")
 _NUMBERS = {LogicalType.INTEGER, LogicalType.BIGINT, LogicalType.DOUBLE, LogicalType.DECIMAL}
@@ -89,6 +91,7 @@ def parse_model(text: str, *, file: str) -> GoldModel:
         raise FrontMatterError("the file must begin with `/* model`, YAML, and `*/` on its own line", file=file, line=1)
     front = _read_yaml(head["yaml"], file=file)
     columns = _columns(front)
+    transform = _transform(front, columns)
     query = parse_query(text, file=file)
     check_portable(query, file=file)
     return GoldModel(
@@ -102,6 +105,10 @@ def parse_model(text: str, *, file: str) -> GoldModel:
         incremental_key=_known_columns(front, "incremental_key", columns),
         checks=_checks(front, table=f"gold.{name}", columns=columns),
         query=query,
+        transform=transform,
+        selected=tuple(transforms.load(transform).INPUTS)
+        if transform
+        else tuple((column.name, column.type) for column in columns),
     )
 
 
@@ -145,8 +152,8 @@ def _read_yaml(text: str, *, file: str) -> _FrontMatter:
         raise FrontMatterError(f"the front matter must give {', '.join(_KEYS)}", file=file, line=first_line)
     front = _FrontMatter(file=file, data=data, lines=lines)
     for key in data:
-        if key not in _KEYS:
-            raise front.error(f"`{key}` is not known; the keys are {', '.join(_KEYS)}", key)
+        if key not in _KEYS and key not in _OPTIONAL_KEYS:
+            raise front.error(f"`{key}` is not known; the keys are {', '.join((*_KEYS, *_OPTIONAL_KEYS))}", key)
     for key in _KEYS:
         if key not in data:
             raise front.error(f"`{key}` is missing; the keys are {', '.join(_KEYS)}")
@@ -206,6 +213,22 @@ def _known_columns(front: _FrontMatter, key: str, columns: Sequence[GoldColumn])
         if name not in {column.name for column in columns}:
             raise front.error(f"{key} names {name}, which is not among the columns", key)
     return names
+
+
+def _transform(front: _FrontMatter, columns: Sequence[GoldColumn]) -> str | None:
+    """Return the name of the model's transform, whose result the columns have to describe."""
+    name = front.data.get("transform")
+    if name is None:
+        return None
+    if name not in transforms.names():
+        problem = f"there is no transform {name}; there are {', '.join(transforms.names())}"
+        raise front.error(problem, "transform")
+    described = [(column.name, column.type) for column in columns]
+    made = list(transforms.load(str(name)).OUTPUTS)
+    if described != made:
+        listed = ", ".join(f"{column} {kind}" for column, kind in made)
+        raise front.error(f"the columns have to be what the transform {name} makes, in order: {listed}", "columns")
+    return str(name)
 
 
 def _freshness_hours(front: _FrontMatter) -> int:

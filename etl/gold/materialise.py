@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -27,11 +27,13 @@ from etl.engine.catalog import catalog_errors, open_catalog
 from etl.engine.lake import LakeConfig
 from etl.engine.session import duckdb_errors, duckdb_session
 from etl.engine.sql import qualified
-from etl.engine.tables import data_files, ensure_table, load_table, snapshot_relation
+from etl.engine.tables import data_files, ensure_table, load_table, snapshot_relation, summary
 from etl.engine.types import iceberg_schema
 from etl.engine.write import table_write
 from etl.errors import LakehouseError, OperatorError
+from etl.gold import transforms
 from etl.gold.compile import MODELS_FOLDER, CompiledModel, check_sql, compile_models, load_models
+from etl.gold.compute import compute
 from etl.gold.model import MODEL_SCHEMA, SILVER_SCHEMA, GoldModel
 from etl.jobs.progress import Progress
 from etl.ports.catalog import TableMissingError
@@ -40,6 +42,8 @@ FINGERPRINT = "lakeside.fingerprint"
 """Snapshot property: hash over the SQL, the contract and the input snapshots."""
 INPUTS = "lakeside.inputs"
 """Snapshot property: JSON of input table to snapshot id."""
+DEFINITION = "lakeside.definition"
+"""Snapshot property: hash over the model as it is written, whatever it was computed from."""
 AS_OF = "lakeside.as-of"
 """Snapshot property: source time at which the data stands, ISO 8601."""
 
@@ -191,14 +195,13 @@ class _Run:
         if missing:
             problem = f"it reads {', '.join(missing)}"
             return ModelResult(table=table_name, outcome=Outcome.SKIPPED, problem=problem)
-        sql = compiled.sql("duckdb", as_of=self._as_of)
-        fingerprint = self._fingerprint(compiled, sql)
+        fingerprint = self._fingerprint(compiled)
         try:
-            standing = self._standing(table_name, fingerprint)
+            standing = self._standing(compiled, fingerprint)
             if standing is not None:
                 connection.execute(f"CREATE VIEW {qualified(table_name)} AS {snapshot_relation(standing)}")
                 return self._done(standing, Outcome.UNCHANGED, started, checks=())
-            rows = self._compute(connection, compiled, sql)
+            rows = self._compute(connection, compiled)
             checks = self._audit(connection, compiled)
             table = self._commit(connection, compiled, fingerprint, rows)
         except LakehouseError as error:
@@ -208,33 +211,41 @@ class _Run:
             return ModelResult(table=table_name, outcome=Outcome.FAILED, seconds=seconds, problem=str(error))
         return self._done(table, Outcome.WRITTEN, started, checks=checks)
 
-    def _fingerprint(self, compiled: CompiledModel, sql: str) -> str:
-        parts = [sql, *(check_sql(check, "duckdb", as_of=self._as_of) for check in compiled.checks)]
-        parts += [f"{name}@{self._snapshots[name]}" for name in compiled.inputs]
+    def _fingerprint(self, compiled: CompiledModel) -> str:
+        parts = [
+            compiled.sql("duckdb", as_of=self._as_of),
+            *(check_sql(check, "duckdb", as_of=self._as_of) for check in compiled.checks),
+            *(f"{name}@{self._snapshots[name]}" for name in compiled.inputs),
+            _definition(compiled.model),
+        ]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
-    def _standing(self, table_name: str, fingerprint: str) -> Table | None:
-        """Return the table if its current snapshot is already what would be computed."""
+    def _standing(self, compiled: CompiledModel, fingerprint: str) -> Table | None:
+        """Return the table if its current snapshot is what would be computed, or a transform's that is young enough.
+
+        A transform learns from months of data: a model of this morning is as good in the
+        afternoon, so it is made anew when half of what it promises has passed.
+        """
         try:
-            table = load_table(self._catalog, table_name)
+            table = load_table(self._catalog, compiled.model.table)
         except TableMissingError:
             return None
-        snapshot = table.current_snapshot()
-        if snapshot is None or snapshot.summary is None:
+        found = summary(table)
+        if found.get(FINGERPRINT) == fingerprint:
+            return table
+        if compiled.model.transform is None or found.get(DEFINITION) != _definition(compiled.model):
             return None
-        return table if snapshot.summary.additional_properties.get(FINGERPRINT) == fingerprint else None
+        age = self._as_of - datetime.fromisoformat(found[AS_OF])
+        is_young = timedelta() <= age < timedelta(hours=compiled.model.freshness_hours) / 2
+        return table if is_young else None
 
-    def _compute(self, connection: duckdb.DuckDBPyConnection, compiled: CompiledModel, sql: str) -> int:
-        """Fill the session's own ``gold.<model>``; nothing reaches the lake yet."""
+    def _compute(self, connection: duckdb.DuckDBPyConnection, compiled: CompiledModel) -> int:
         try:
             with duckdb_errors():
-                name = qualified(compiled.model.table)
-                connection.execute(f"CREATE TABLE {name} AS {sql}")
-                ((rows,),) = connection.execute(f"SELECT COUNT(*) FROM {name}").fetchall()
+                return compute(connection, compiled, as_of=self._as_of)
         except duckdb.Error as error:
             first_line = str(error).partition("\n")[0]
             raise ModelComputationError(f"{compiled.model.file} cannot be computed: {first_line}") from error
-        return int(rows)
 
     def _audit(self, connection: duckdb.DuckDBPyConnection, compiled: CompiledModel) -> tuple[CheckResult, ...]:
         results = []
@@ -264,6 +275,7 @@ class _Run:
         _evolve(table, model)
         properties = {
             FINGERPRINT: fingerprint,
+            DEFINITION: _definition(model),
             INPUTS: json.dumps({name: self._snapshots[name] for name in compiled.inputs}),
             AS_OF: self._as_of.isoformat(),
         }
@@ -289,6 +301,12 @@ class _Run:
             pin=TablePin(table=name, metadata_location=table.metadata_location, snapshot_id=snapshot_id, rows=rows),
             checks=tuple(checks),
         )
+
+
+def _definition(model: GoldModel) -> str:
+    version = transforms.load(model.transform).VERSION if model.transform else ""
+    parts = [version, model.query.sql("duckdb"), *(f"{name} {kind}" for name, kind in model.selected)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def _silver_tables(catalog: Catalog) -> dict[str, Table]:

@@ -98,6 +98,10 @@ class GoldModel:
     checks: tuple[Check, ...]
     query: exp.Query
     """The SELECT, parsed in DuckDB's dialect; node positions are lines of the file."""
+    transform: str | None = None
+    """Module of `etl.gold.transforms` that turns the SELECT's rows into the model's."""
+    selected: tuple[tuple[str, str], ...] = ()
+    """Name and logical type of each column of the SELECT: the model's own, or what its transform takes."""
 
     @property
     def table(self) -> str:

@@ -12,7 +12,8 @@ import pytest
 import yaml
 
 from etl.contracts.types import LogicalType, family
-from etl.gold.compile import CompiledModel, check_sql, compile_models, load_models
+from etl.gold.compile import check_sql, compile_models, load_models
+from etl.gold.compute import compute
 from etl.gold.model import GoldModel
 from tests.unit.etl.gold.silver import COLUMNS, open_silver
 
@@ -38,7 +39,7 @@ def test_model(name: str, case: Mapping[str, object]) -> None:
     as_of = case.get("as_of", datetime(2026, 7, 1, tzinfo=UTC))
     connection = open_silver(case["given"])
     for compiled in COMPILED.values():
-        compute(connection, compiled, as_of)
+        compute(connection, compiled, as_of=as_of)
     model = COMPILED[name].model
     assert rows(connection, model, case["expect"]) == expected(model, case["expect"])
 
@@ -48,13 +49,9 @@ def test_checks_hold(name: str, case: Mapping[str, object]) -> None:
     as_of = case.get("as_of", datetime(2026, 7, 1, tzinfo=UTC))
     connection = open_silver(case["given"])
     for compiled in COMPILED.values():
-        compute(connection, compiled, as_of)
+        compute(connection, compiled, as_of=as_of)
     for check in COMPILED[name].checks:
         assert connection.execute(check_sql(check, "duckdb", as_of=as_of)).fetchall() == [], check.check.name
-
-
-def compute(connection: duckdb.DuckDBPyConnection, compiled: CompiledModel, as_of: datetime) -> None:
-    connection.execute(f"CREATE TABLE {compiled.model.table} AS {compiled.sql('duckdb', as_of=as_of)}")
 
 
 def rows(
