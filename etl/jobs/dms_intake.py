@@ -123,7 +123,7 @@ def _read_source(url: str, tables: list[TableId]) -> tuple[list[TableContract], 
             for contract in contracts:
                 row = connection.execute(source_fingerprint_sql(contract)).fetchone()  # type: ignore[arg-type]
                 assert row is not None
-                rows, hash_hi, hash_lo = map(int, row)
+                rows, hash_hi, hash_lo = (int(value or 0) for value in row)
                 fingerprints[contract.table] = Fingerprint(rows=rows, hash_hi=hash_hi, hash_lo=hash_lo)
         except psycopg.OperationalError as error:
             raise SourceUnavailableError(f"The source database stopped answering: {first_line(error)}.") from error
