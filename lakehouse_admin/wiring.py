@@ -39,6 +39,12 @@ class EmbeddedOnlyError(OperatorError):
     guidance: ClassVar[str] = "On AWS every run compares the rows itself: `manage.py lakehouse run`, then look at the run."
 
 
+class NotOnAwsError(OperatorError):
+    """This is about the aws backend, and the lake is embedded."""
+
+    guidance: ClassVar[str] = "Set LAKEHOUSE_BACKEND=aws and what docs/settings.md lists under AWS."
+
+
 @functools.cache
 def lakehouse() -> Lakehouse:
     """Return the backend that the settings choose; the same one for the life of the process.
@@ -74,7 +80,13 @@ def query_engine() -> QueryEngine:
 
 @functools.cache
 def aws_backend() -> AwsBackend:
-    """Return the aws backend; one a process, for it holds the clients' connections."""
+    """Return the aws backend; one a process, for it holds the clients' connections.
+
+    Raises:
+        NotOnAwsError: The settings choose another one.
+    """
+    if settings.AWS is None:
+        raise NotOnAwsError
     from lakehouse_admin.adapters.aws.backend import AwsBackend  # noqa: PLC0415 - the embedded backend needs no boto3
 
     tables = [TableId.parse(name) for name in settings.LAKEHOUSE.source_tables]

@@ -16,6 +16,7 @@ from lakehouse_admin.adapters.aws.object_store import S3Store
 from lakehouse_admin.adapters.aws.query_engine import AthenaConfig, AthenaQueryEngine
 from lakehouse_admin.adapters.aws.replicator import DmsReplicator
 from lakehouse_admin.adapters.aws.uri import split_uri
+from lakehouse_admin.adapters.aws.verify import Verification
 
 
 class Settings(Protocol):
@@ -153,6 +154,16 @@ class AwsBackend:
                 timeout_seconds=settings.query_timeout_seconds,
             ),
             tenant_tables=self._tenant_tables,
+        )
+
+    def verification(self, *, may_write: bool) -> Verification:
+        """Return the checks that hold the settings against the account."""
+        return Verification(
+            self.clients,
+            self._settings,
+            bronze=self.lakehouse.store,
+            tables=self._tables,
+            may_write=may_write,
         )
 
     def _store_at(self, uri: str) -> S3Store:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -99,4 +99,12 @@ class AwsClients:
         with _MAKING:
             return self._session.client(
                 "sts", region_name=self.region, endpoint_url=self._endpoint, config=_CONFIG
+            )
+
+    @cached_property
+    def secrets(self) -> Any:
+        """Names of secrets; their texts are fetched by jobs alone."""
+        with _MAKING:
+            return self._session.client(
+                "secretsmanager", region_name=self.region, endpoint_url=self._endpoint, config=_CONFIG
             )

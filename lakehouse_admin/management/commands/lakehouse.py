@@ -10,7 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from etl.errors import LakehouseError
-from lakehouse_admin.cli import cancel, reconcile, replicate, retry, run, runs, states, status
+from lakehouse_admin.cli import cancel, reconcile, replicate, retry, run, runs, states, status, verify_aws
 from lakehouse_admin.cli.verb import FAILURE, Output, Verb
 
 VERBS: Mapping[str, Verb] = {
@@ -22,6 +22,7 @@ VERBS: Mapping[str, Verb] = {
     "cancel": cancel,
     "retry": retry,
     "states": states,
+    "verify-aws": verify_aws,
 }
 
 
