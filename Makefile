@@ -51,6 +51,10 @@ shell: $(RUNTIME) ## open a Python shell with the models loaded
 test: $(DEVELOPMENT) ## run the test suite on servers of its own (ARGS='-k name -x')
 	$(BIN)/python -m pytest $(ARGS)
 
+.PHONY: rehearse-aws
+rehearse-aws: $(DEVELOPMENT) ## run the pipeline once with AWS's adapters, over emulators on this machine
+	$(BIN)/python -m pytest -rA tests/rehearsal/rehearse_aws.py $(ARGS)
+
 .PHONY: check
 check: $(DEVELOPMENT) ## verify formatting, lint, types, layers, migrations, lock files, deployment settings
 	$(BIN)/ruff format --check --quiet .
