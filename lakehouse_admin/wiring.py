@@ -36,7 +36,9 @@ class SettingMissingError(OperatorError):
 class EmbeddedOnlyError(OperatorError):
     """This needs the embedded backend's own engine, and the lake is on AWS."""
 
-    guidance: ClassVar[str] = "On AWS every run compares the rows itself: `manage.py lakehouse run`, then look at the run."
+    guidance: ClassVar[str] = (
+        "On AWS every run compares the rows itself: `manage.py lakehouse run`, then look at the run."
+    )
 
 
 class NotOnAwsError(OperatorError):

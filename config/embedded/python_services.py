@@ -139,9 +139,7 @@ def _celery(*arguments: str) -> list[str]:
     return ["celery", "--app=config.celery", *arguments, "--loglevel=INFO"]
 
 
-def _environment(
-    home: Path, values: Mapping[str, str], *, hidden: set[str], asks_aws: bool = False
-) -> dict[str, str]:
+def _environment(home: Path, values: Mapping[str, str], *, hidden: set[str], asks_aws: bool = False) -> dict[str, str]:
     visible = {name: text for name, text in values.items() if name not in hidden}
     if asks_aws and values.get("LAKEHOUSE_BACKEND") == env.Backend.AWS:
         visible |= env.aws_credentials()

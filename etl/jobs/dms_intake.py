@@ -12,7 +12,6 @@ from pathlib import Path
 import psycopg
 
 from etl.bronze.directory import DirectoryStore
-from etl.replicate.dms_intake import DmsLoad, position_of, take_load
 from etl.bronze.layout import fingerprints_key
 from etl.contracts.source import first_line, open_source, read_contracts
 from etl.contracts.store import record_contract
@@ -23,6 +22,7 @@ from etl.ports.job_runner import JobRefusedError
 from etl.ports.object_store import ObjectStore
 from etl.ports.replicator import SourceUnavailableError
 from etl.quality.fingerprint import Fingerprint, source_fingerprint_sql
+from etl.replicate.dms_intake import DmsLoad, position_of, take_load
 from etl.replicate.lsn import Lsn
 
 
@@ -121,7 +121,7 @@ def _read_source(url: str, tables: list[TableId]) -> tuple[list[TableContract], 
             contracts = read_contracts(connection, tables)
             fingerprints = {}
             for contract in contracts:
-                row = connection.execute(source_fingerprint_sql(contract)).fetchone()  # type: ignore[arg-type]
+                row = connection.execute(source_fingerprint_sql(contract)).fetchone()
                 assert row is not None
                 rows, hash_hi, hash_lo = (int(value or 0) for value in row)
                 fingerprints[contract.table] = Fingerprint(rows=rows, hash_hi=hash_hi, hash_lo=hash_lo)

@@ -25,7 +25,6 @@ from typing import BinaryIO, ClassVar, cast
 
 from isal import isal_zlib
 
-from etl.replicate.dms_settings import CHANGE_SEQ_DIGITS, NULL_MARKER
 from etl.bronze.layout import (
     CHANGES_PREFIX,
     LOADS_PREFIX,
@@ -40,6 +39,7 @@ from etl.bronze.reader import MAX_ROW_BYTES, BronzeDamagedError
 from etl.contracts.table import TableContract, TableId
 from etl.errors import OperatorError
 from etl.ports.object_store import ObjectExistsError, ObjectStore
+from etl.replicate.dms_settings import CHANGE_SEQ_DIGITS, NULL_MARKER
 from etl.replicate.landing import commit_load, find_load, next_file_number
 from etl.replicate.lsn import Lsn
 
@@ -59,7 +59,8 @@ class AlienFileError(OperatorError):
     """The landing zone holds files that are not DMS's, or of tables nobody selected."""
 
     guidance: ClassVar[str] = (
-        "Find out who writes there and move the files away; nothing was taken in. Two tasks must not share a landing zone."
+        "Find out who writes there and move the files away; nothing was taken in. "
+        "Two tasks must not share a landing zone."
     )
 
 
@@ -67,7 +68,8 @@ class LandingGapError(OperatorError):
     """A file of a load is missing in the landing zone, or too many rows or too few are there."""
 
     guidance: ClassVar[str] = (
-        "Something removed or changed files after DMS wrote them: check the bucket's lifecycle rules, then retry the run."
+        "Something removed or changed files after DMS wrote them: check the bucket's lifecycle rules, "
+        "then retry the run."
     )
 
 
@@ -467,7 +469,7 @@ def _pass_on(source: BinaryIO, sink: BinaryIO, key: str) -> _Copied:
 
 
 class _RowCounter:
-    """Counts lines of CSV: a line ends at a newline outside quotes, and doubled quotes keep the count of quotes even."""
+    """Counts lines of CSV: a line ends at a newline outside quotes; doubled quotes keep the count of quotes even."""
 
     _HEAD_BYTES = 64 * 1024
 

@@ -86,9 +86,7 @@ class LoadedTable:
     def _relation_of(self, files: Sequence[FileManifest]) -> str:
         """Return the rows of files written alike."""
         first, uris = files[0], [self.store.uri(file.key) for file in files]
-        return bronze_relation_sql(
-            self.contract, uris, null_marker=first.null_marker, change_seq=_change_seq_of(first)
-        )
+        return bronze_relation_sql(self.contract, uris, null_marker=first.null_marker, change_seq=_change_seq_of(first))
 
     def _rejected_rows_of(self, file: FileManifest) -> str:
         """Number a file's rows as they stand, which needs a scan of that file alone, then keep the rejects."""

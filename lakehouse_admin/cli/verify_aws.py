@@ -1,4 +1,4 @@
-"""Hold the settings and our assumptions against the AWS account; reads only, unless --write; exit 0 only if all is well."""
+"""Hold the settings and our assumptions against the AWS account; exit 0 only if all is well."""
 
 from __future__ import annotations
 

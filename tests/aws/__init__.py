@@ -1,1 +1,1 @@
-"""Fakes of AWS services, as boto3 sees them: what they are asked and what they answer is checked by botocore's models."""
+"""Fakes of AWS services, as boto3 sees them: botocore's models check what they are asked and what they answer."""

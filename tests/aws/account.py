@@ -112,9 +112,7 @@ def _make_task(clients: AwsClients, name: str, bucket: str, contracts: list[Tabl
         EndpointType="target",
         EngineName="s3",
         S3Settings=dict(
-            s3_target_settings(
-                bucket=bucket, folder="landing", role_arn="arn:aws:iam::1:role/dms", account=ACCOUNT
-            )
+            s3_target_settings(bucket=bucket, folder="landing", role_arn="arn:aws:iam::1:role/dms", account=ACCOUNT)
         ),
     )["Endpoint"]["EndpointArn"]
     for endpoint in (source, target):

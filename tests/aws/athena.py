@@ -12,15 +12,15 @@ import duckdb
 import sqlglot
 from sqlglot import exp
 
-from tests.aws.service import Clock, Fault, FakeService
+from tests.aws.service import Clock, FakeService, Fault
 
 WORKGROUP = "lakeside-dev"
 DATABASE = "lakeside_dev_gold"
 
 _TYPES: dict[str, str] = {
     "VARCHAR": "varchar", "BIGINT": "bigint", "INTEGER": "integer", "HUGEINT": "bigint", "DOUBLE": "double",
-    "BOOLEAN": "boolean", "DATE": "date", "TIMESTAMP": "timestamp", "TIMESTAMP WITH TIME ZONE": "timestamp with time zone",
-    '"NULL"': "unknown",
+    "BOOLEAN": "boolean", "DATE": "date", "TIMESTAMP": "timestamp", '"NULL"': "unknown",
+    "TIMESTAMP WITH TIME ZONE": "timestamp with time zone",
 }  # fmt: skip
 
 
@@ -69,11 +69,11 @@ class FakeAthena(FakeService):
     def start_query_execution(
         self,
         *,
-        QueryString: str,  # noqa: N803
-        ClientRequestToken: str,  # noqa: N803
-        QueryExecutionContext: dict[str, str],  # noqa: N803
-        WorkGroup: str,  # noqa: N803
-        ExecutionParameters: list[str] | None = None,  # noqa: N803
+        QueryString: str,
+        ClientRequestToken: str,
+        QueryExecutionContext: dict[str, str],
+        WorkGroup: str,
+        ExecutionParameters: list[str] | None = None,
     ) -> dict[str, Any]:
         if WorkGroup != WORKGROUP:
             raise Fault("InvalidRequestException", f"WorkGroup {WorkGroup} is not found.")
@@ -95,7 +95,7 @@ class FakeAthena(FakeService):
         self.script(execution)
         return {"QueryExecutionId": execution.id}
 
-    def get_query_execution(self, *, QueryExecutionId: str) -> dict[str, Any]:  # noqa: N803
+    def get_query_execution(self, *, QueryExecutionId: str) -> dict[str, Any]:
         execution = self._execution(QueryExecutionId)
         execution.looks += 1
         state = execution.state
@@ -113,14 +113,18 @@ class FakeAthena(FakeService):
             }
         }
 
-    def stop_query_execution(self, *, QueryExecutionId: str) -> dict[str, Any]:  # noqa: N803
+    def stop_query_execution(self, *, QueryExecutionId: str) -> dict[str, Any]:
         execution = self._execution(QueryExecutionId)
         execution.states, execution.looks = ["CANCELLED"], 1
         execution.reason = "Query cancelled by user"
         return {}
 
     def get_query_results(
-        self, *, QueryExecutionId: str, MaxResults: int = 1000, NextToken: str = "0"  # noqa: N803
+        self,
+        *,
+        QueryExecutionId: str,
+        MaxResults: int = 1000,
+        NextToken: str = "0",
     ) -> dict[str, Any]:
         execution = self._execution(QueryExecutionId)
         if execution.state != "SUCCEEDED":
@@ -140,6 +144,12 @@ class FakeAthena(FakeService):
             raise Fault("InvalidRequestException", f"QueryExecution {execution_id} was not found")
         return self.executions[execution_id]
 
+    def _relation(self, table: str, snapshot: int) -> str:
+        """Return what holds a table's rows as of a snapshot."""
+        if (table, snapshot) not in self.snapshots:
+            raise KeyError(f"ICEBERG_INVALID: Iceberg snapshot ID does not exist: {snapshot}")
+        return self.snapshots[table, snapshot]
+
     def _compute(self, execution: Execution) -> None:
         try:
             query = sqlglot.parse_one(execution.sql, read="trino")
@@ -149,11 +159,9 @@ class FakeAthena(FakeService):
                 version = table.args.get("version")
                 if version is None:
                     continue
-                snapshot = table.name, int(version.expression.name)
-                if snapshot not in self.snapshots:
-                    raise KeyError(f"ICEBERG_INVALID: Iceberg snapshot ID does not exist: {snapshot[1]}")
+                relation = self._relation(table.name, int(version.expression.name))
                 table.set("version", None)
-                table.set("this", exp.to_identifier(self.snapshots[snapshot], quoted=True))
+                table.set("this", exp.to_identifier(relation, quoted=True))
             sql = query.sql("duckdb")
             values = [self.lake.execute(f"SELECT {_duckdb(text)}").fetchall()[0][0] for text in execution.parameters]
             cursor = self.lake.execute(sql, values)

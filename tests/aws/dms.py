@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from tests.aws.service import ACCOUNT, REGION, Clock, Fault, FakeService
+from tests.aws.service import ACCOUNT, REGION, Clock, FakeService, Fault
 
 TASK = f"arn:aws:dms:{REGION}:{ACCOUNT}:task:LAKESIDEDEVTASK"
 REPLICATION = f"arn:aws:dms:{REGION}:{ACCOUNT}:replication-config:LAKESIDEDEVCONFIG"
@@ -82,68 +82,84 @@ class FakeDms(FakeService):
 
     # --- a task
 
-    def describe_replication_tasks(self, *, Filters: list[Any], WithoutSettings: bool = False) -> dict[str, Any]:  # noqa: N803
+    def describe_replication_tasks(self, *, Filters: list[Any], WithoutSettings: bool = False) -> dict[str, Any]:
         assert WithoutSettings, "settings may be long, and are nobody's business"
         if not self.exists or Filters != [{"Name": "replication-task-arn", "Values": [TASK]}]:
             raise Fault("ResourceNotFoundFault", "No Tasks found matching provided filters")
         return {"ReplicationTasks": [self._task()]}
 
-    def start_replication_task(self, *, ReplicationTaskArn: str, StartReplicationTaskType: str) -> dict[str, Any]:  # noqa: N803
+    def start_replication_task(self, *, ReplicationTaskArn: str, StartReplicationTaskType: str) -> dict[str, Any]:
         self._order(ReplicationTaskArn, TASK, StartReplicationTaskType)
         return {"ReplicationTask": self._task()}
 
-    def stop_replication_task(self, *, ReplicationTaskArn: str) -> dict[str, Any]:  # noqa: N803
+    def stop_replication_task(self, *, ReplicationTaskArn: str) -> dict[str, Any]:
         self._order(ReplicationTaskArn, TASK, "stop")
         return {"ReplicationTask": self._task()}
 
     def reload_tables(
-        self, *, ReplicationTaskArn: str, TablesToReload: list[dict[str, str]], ReloadOption: str  # noqa: N803
+        self,
+        *,
+        ReplicationTaskArn: str,
+        TablesToReload: list[dict[str, str]],
+        ReloadOption: str,
     ) -> dict[str, Any]:
         self._reload(ReplicationTaskArn, TASK, TablesToReload, ReloadOption)
         return {"ReplicationTaskArn": ReplicationTaskArn}
 
     def describe_table_statistics(
-        self, *, ReplicationTaskArn: str, MaxRecords: int = 100, Marker: str = "0"  # noqa: N803
+        self,
+        *,
+        ReplicationTaskArn: str,
+        MaxRecords: int = 100,
+        Marker: str = "0",
     ) -> dict[str, Any]:
         page, more = self._statistics(MaxRecords, Marker)
         return {"ReplicationTaskArn": ReplicationTaskArn, "TableStatistics": page, **more}
 
     # --- a serverless replication
 
-    def describe_replications(self, *, Filters: list[Any]) -> dict[str, Any]:  # noqa: N803
+    def describe_replications(self, *, Filters: list[Any]) -> dict[str, Any]:
         if not self.exists or Filters != [{"Name": "replication-config-arn", "Values": [REPLICATION]}]:
             raise Fault("ResourceNotFoundFault")
         return {"Replications": [self._replication()]}
 
-    def start_replication(self, *, ReplicationConfigArn: str, StartReplicationType: str) -> dict[str, Any]:  # noqa: N803
+    def start_replication(self, *, ReplicationConfigArn: str, StartReplicationType: str) -> dict[str, Any]:
         self._order(ReplicationConfigArn, REPLICATION, StartReplicationType)
         return {"Replication": self._replication()}
 
-    def stop_replication(self, *, ReplicationConfigArn: str) -> dict[str, Any]:  # noqa: N803
+    def stop_replication(self, *, ReplicationConfigArn: str) -> dict[str, Any]:
         self._order(ReplicationConfigArn, REPLICATION, "stop")
         return {"Replication": self._replication()}
 
     def reload_replication_tables(
-        self, *, ReplicationConfigArn: str, TablesToReload: list[dict[str, str]], ReloadOption: str  # noqa: N803
+        self,
+        *,
+        ReplicationConfigArn: str,
+        TablesToReload: list[dict[str, str]],
+        ReloadOption: str,
     ) -> dict[str, Any]:
         self._reload(ReplicationConfigArn, REPLICATION, TablesToReload, ReloadOption)
         return {"ReplicationConfigArn": ReplicationConfigArn}
 
     def describe_replication_table_statistics(
-        self, *, ReplicationConfigArn: str, MaxRecords: int = 100, Marker: str = "0"  # noqa: N803
+        self,
+        *,
+        ReplicationConfigArn: str,
+        MaxRecords: int = 100,
+        Marker: str = "0",
     ) -> dict[str, Any]:
         page, more = self._statistics(MaxRecords, Marker)
         return {"ReplicationConfigArn": ReplicationConfigArn, "ReplicationTableStatistics": page, **more}
 
     # --- connections
 
-    def test_connection(self, *, ReplicationInstanceArn: str, EndpointArn: str) -> dict[str, Any]:  # noqa: N803
+    def test_connection(self, *, ReplicationInstanceArn: str, EndpointArn: str) -> dict[str, Any]:
         if self.connections.get(EndpointArn) == "testing":
             raise Fault("InvalidResourceStateFault", "A connection test is under way")
         self.connections[EndpointArn] = "testing"
         return {"Connection": self._connection(EndpointArn)}
 
-    def describe_connections(self, *, Filters: list[Any]) -> dict[str, Any]:  # noqa: N803
+    def describe_connections(self, *, Filters: list[Any]) -> dict[str, Any]:
         wanted = Filters[0]["Values"]
         found = [self._connection(endpoint) for endpoint in self.connections if endpoint in wanted]
         if not found:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.aws.service import Clock, Fault, FakeService
+from tests.aws.service import Clock, FakeService, Fault
 
 JOB = "lakeside-dev-transform"
 CRAWLER = "lakeside-dev-landing"
@@ -27,7 +27,11 @@ class FakeGlue(FakeService):
         """What the crawler found: (column, type) by table."""
 
     def start_job_run(
-        self, *, JobName: str, Arguments: dict[str, str], JobRunQueuingEnabled: bool = False  # noqa: N803
+        self,
+        *,
+        JobName: str,
+        Arguments: dict[str, str],
+        JobRunQueuingEnabled: bool = False,
     ) -> dict[str, Any]:
         if JobName != JOB:
             raise Fault("EntityNotFoundException", f"Failed to start job run due to missing metadata: {JobName}")
@@ -53,11 +57,15 @@ class FakeGlue(FakeService):
         self.on_start(run)
         return {"JobRunId": run["Id"]}
 
-    def get_job_run(self, *, JobName: str, RunId: str) -> dict[str, Any]:  # noqa: N803
+    def get_job_run(self, *, JobName: str, RunId: str) -> dict[str, Any]:
         return {"JobRun": self._run(JobName, RunId)}
 
     def get_job_runs(
-        self, *, JobName: str, NextToken: str = "0", MaxResults: int = 200  # noqa: N803
+        self,
+        *,
+        JobName: str,
+        NextToken: str = "0",
+        MaxResults: int = 200,
     ) -> dict[str, Any]:
         if JobName != JOB:
             raise Fault("EntityNotFoundException")
@@ -66,7 +74,7 @@ class FakeGlue(FakeService):
         more = {"NextToken": str(start + MaxResults)} if start + MaxResults < len(self.runs) else {}
         return {"JobRuns": newest_first[start : start + MaxResults], **more}
 
-    def batch_stop_job_run(self, *, JobName: str, JobRunIds: list[str]) -> dict[str, Any]:  # noqa: N803
+    def batch_stop_job_run(self, *, JobName: str, JobRunIds: list[str]) -> dict[str, Any]:
         stopped, errors = [], []
         for run_id in JobRunIds:
             run = self._run(JobName, run_id)
@@ -78,18 +86,18 @@ class FakeGlue(FakeService):
                 errors.append({"JobName": JobName, "JobRunId": run_id, "ErrorDetail": detail})
         return {"SuccessfulSubmissions": stopped, "Errors": errors}
 
-    def start_crawler(self, *, Name: str) -> dict[str, Any]:  # noqa: N803
+    def start_crawler(self, *, Name: str) -> dict[str, Any]:
         self._crawler(Name)
         if self.crawler["State"] != "READY":
             raise Fault("CrawlerRunningException", f"Crawler with name {Name} has already started")
         self.crawler["State"] = "RUNNING"
         return {}
 
-    def get_crawler(self, *, Name: str) -> dict[str, Any]:  # noqa: N803
+    def get_crawler(self, *, Name: str) -> dict[str, Any]:
         self._crawler(Name)
         return {"Crawler": dict(self.crawler)}
 
-    def get_tables(self, *, DatabaseName: str) -> dict[str, Any]:  # noqa: N803
+    def get_tables(self, *, DatabaseName: str) -> dict[str, Any]:
         tables = [
             {
                 "Name": name,

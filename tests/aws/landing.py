@@ -1,4 +1,4 @@
-"""Writes files as DMS does with our settings: header, gzip, ``\\N`` for NULL, no manifest; a load has no change sequences."""
+"""Writes files as DMS does with our settings: header, gzip, ``\\N`` for NULL; a load has no change sequences."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ def land_rows(store: ObjectStore, contract: TableContract, key: str, rows: Seque
     store.put(f"{folder}/{key}", gzip.compress(text.encode(), 1))
 
 
-def land_load(store: ObjectStore, contract: TableContract, rows: Sequence[str], *, at: datetime, number: int = 1) -> None:
+def land_load(
+    store: ObjectStore, contract: TableContract, rows: Sequence[str], *, at: datetime, number: int = 1
+) -> None:
     """Put a file of a full load; ``rows`` are the columns' values as CSV."""
     lines = [f"I,{at:%Y-%m-%d %H:%M:%S.%f},{row}," for row in rows]
     land_rows(store, contract, f"LOAD{number:08X}.csv.gz", lines)

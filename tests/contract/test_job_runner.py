@@ -83,9 +83,7 @@ def glue_runner(_folder: Path) -> GlueJobRunner:
         run["JobRunState"] = states.get(asked["name"], "RUNNING")
 
     glue.on_start = work
-    return GlueJobRunner(
-        glue.client(), store=store, job_name=JOB, defaults={"lake_uri": "/lake"}, now=glue.clock.now
-    )
+    return GlueJobRunner(glue.client(), store=store, job_name=JOB, defaults={"lake_uri": "/lake"}, now=glue.clock.now)
 
 
 @pytest.fixture(params=[fake_runner, child_process_runner, glue_runner], ids=["fake", "embedded", "glue"])

@@ -371,7 +371,7 @@ class TestAthena:
     def test_asking_again_in_the_same_minute_is_the_same_execution(
         self, fake: FakeAthena, publication: Publication
     ) -> None:
-        assert ask(athena_engine(fake), publication, self.SQL) .rows == ((5,),)
+        assert ask(athena_engine(fake), publication, self.SQL).rows == ((5,),)
         assert ask(athena_engine(fake), publication, self.SQL).rows == ((5,),)
         assert len(fake.executions) == 1
         ask(athena_engine(fake), publication, self.SQL, tenant_id=2)
@@ -407,16 +407,38 @@ class TestAthena:
         [
             ("CANCELLED", "Bytes scanned limit was exceeded", {}, QueryTooLargeError),
             ("CANCELLED", "Query cancelled by user", {}, QueryUnavailableError),
-            ("FAILED", "SYNTAX_ERROR: line 1:8: Column 'x' cannot be resolved", {"ErrorCategory": 2}, QueryRefusedError),
+            (
+                "FAILED",
+                "SYNTAX_ERROR: line 1:8: Column 'x' cannot be resolved",
+                {"ErrorCategory": 2},
+                QueryRefusedError,
+            ),
             ("FAILED", "Iceberg snapshot ID does not exist: 1", {"ErrorCategory": 2}, SnapshotGoneError),
             ("FAILED", "ICEBERG_MISSING_METADATA: Metadata not found", {"ErrorCategory": 2}, SnapshotGoneError),
-            ("FAILED", "Access Denied (Service: Amazon S3; Status Code: 403)", {"ErrorCategory": 3}, PermissionDeniedError),
+            (
+                "FAILED",
+                "Access Denied (Service: Amazon S3; Status Code: 403)",
+                {"ErrorCategory": 3},
+                PermissionDeniedError,
+            ),
             ("FAILED", "Query exhausted resources at this scale factor", {"ErrorCategory": 1}, QueryUnavailableError),
-            ("FAILED", "Query timeout", {"ErrorCategory": 2, "ErrorType": 206, "Retryable": True}, QueryUnavailableError),
+            (
+                "FAILED",
+                "Query timeout",
+                {"ErrorCategory": 2, "ErrorType": 206, "Retryable": True},
+                QueryUnavailableError,
+            ),
         ],
     )
     def test_every_end_has_its_error(
-        self, fake: FakeAthena, publication: Publication, state: str, reason: str, error: dict[str, Any], expected: type
+        self,
+        fake: FakeAthena,
+        publication: Publication,
+        *,
+        state: str,
+        reason: str,
+        error: dict[str, Any],
+        expected: type,
     ) -> None:
         def end(execution: Execution) -> None:
             execution.states, execution.reason, execution.error = ["QUEUED", "RUNNING", state], reason, error
@@ -429,7 +451,7 @@ class TestAthena:
     def test_values_of_every_kind_survive_the_way_as_text(self, fake: FakeAthena, publication: Publication) -> None:
         values: list[Value] = [
             True, False, -7, 2**40, 1.5, -1e300, Decimal("-12.30"), "", "é'\"\n,\\", date(1, 1, 1),
-            datetime(2026, 3, 29, 2, 30, 0, 123456, tzinfo=UTC), datetime(2026, 3, 29, 2, 30), None,
+            datetime(2026, 3, 29, 2, 30, 0, 123456, tzinfo=UTC), datetime(2026, 3, 29, 2, 30), None,  # noqa: DTZ001 - a timestamp without a zone
         ]  # fmt: skip
         for value in values:
             sql = "SELECT COUNT(*) FROM gold.revenue WHERE ? IS NOT DISTINCT FROM ?"
@@ -453,8 +475,12 @@ class TestAthena:
         [
             ("timestamp with time zone", "2026-01-01 00:30:00.000 UTC", datetime(2026, 1, 1, 0, 30, tzinfo=UTC)),
             ("timestamp with time zone", "2026-01-01 01:30:00.000 +01:00", datetime(2026, 1, 1, 0, 30, tzinfo=UTC)),
-            ("timestamp with time zone", "2026-07-01 02:30:00.000 Europe/Berlin", datetime(2026, 7, 1, 0, 30, tzinfo=UTC)),
-            ("timestamp", "2026-01-01 00:30:00.000", datetime(2026, 1, 1, 0, 30)),
+            (
+                "timestamp with time zone",
+                "2026-07-01 02:30:00.000 Europe/Berlin",
+                datetime(2026, 7, 1, 0, 30, tzinfo=UTC),
+            ),
+            ("timestamp", "2026-01-01 00:30:00.000", datetime(2026, 1, 1, 0, 30)),  # noqa: DTZ001
             ("double", "NaN", None),
         ],
     )
@@ -478,7 +504,10 @@ class TestAthena:
         [
             (Fault("TooManyRequestsException"), QueryUnavailableError),
             (Fault("InternalServerException", status=500), QueryUnavailableError),
-            (Fault("AccessDeniedException", "not authorized to perform: athena:StartQueryExecution"), PermissionDeniedError),
+            (
+                Fault("AccessDeniedException", "not authorized to perform: athena:StartQueryExecution"),
+                PermissionDeniedError,
+            ),
             (Fault("UnrecognizedClientException"), CredentialsError),
             (Fault("InvalidRequestException", "WorkGroup lakeside-dev is not found."), RequestRefusedError),
         ],

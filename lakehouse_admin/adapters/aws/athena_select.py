@@ -92,7 +92,7 @@ def constant(value: Value) -> str:
     return text
 
 
-def _constant(value: Value) -> str:
+def _constant(value: Value) -> str:  # noqa: C901, PLR0911 - one case a type
     match value:
         case None:
             return "NULL"
@@ -145,7 +145,9 @@ def _trino(sql: str) -> tuple[str, int]:
     try:
         body = query.sql(dialect="trino", unsupported_level=sqlglot.ErrorLevel.RAISE)
         if own is not None:
-            tables = ", ".join(cte.sql(dialect="trino", unsupported_level=sqlglot.ErrorLevel.RAISE) for cte in own.expressions)
+            tables = ", ".join(
+                cte.sql(dialect="trino", unsupported_level=sqlglot.ErrorLevel.RAISE) for cte in own.expressions
+            )
             body = f", {tables} {body}"
     except SqlglotError as error:
         raise QueryRefusedError("The query uses something that Athena has no words for.") from error

@@ -99,9 +99,7 @@ class AwsBackend:
         self._settings = settings
         self._tables = tuple(tables)
         self._tenant_tables = tenant_tables
-        self.clients = AwsClients(
-            region=settings.region, endpoint=settings.endpoint, s3_endpoint=settings.s3_endpoint
-        )
+        self.clients = AwsClients(region=settings.region, endpoint=settings.endpoint, s3_endpoint=settings.s3_endpoint)
 
     @cached_property
     def lakehouse(self) -> Lakehouse:

@@ -23,7 +23,6 @@ _CONFIG = Config(
     connect_timeout=3,
     read_timeout=20,
     max_pool_connections=25,
-    user_agent_appid="lakeside",
 )
 _MAKING = threading.Lock()
 """Making clients is not safe between threads; using one is."""
@@ -57,25 +56,19 @@ class AwsClients:
     def dms(self) -> DatabaseMigrationServiceClient:
         """Replication tasks and serverless replications."""
         with _MAKING:
-            return self._session.client(
-                "dms", region_name=self.region, endpoint_url=self._endpoint, config=_CONFIG
-            )
+            return self._session.client("dms", region_name=self.region, endpoint_url=self._endpoint, config=_CONFIG)
 
     @cached_property
     def glue(self) -> GlueClient:
         """The catalog, job runs, crawlers."""
         with _MAKING:
-            return self._session.client(
-                "glue", region_name=self.region, endpoint_url=self._endpoint, config=_CONFIG
-            )
+            return self._session.client("glue", region_name=self.region, endpoint_url=self._endpoint, config=_CONFIG)
 
     @cached_property
     def athena(self) -> AthenaClient:
         """Queries."""
         with _MAKING:
-            return self._session.client(
-                "athena", region_name=self.region, endpoint_url=self._endpoint, config=_CONFIG
-            )
+            return self._session.client("athena", region_name=self.region, endpoint_url=self._endpoint, config=_CONFIG)
 
     @cached_property
     def cloudwatch(self) -> CloudWatchClient:
@@ -89,17 +82,13 @@ class AwsClients:
     def s3(self) -> S3Client:
         """Objects."""
         with _MAKING:
-            return self._session.client(
-                "s3", region_name=self.region, endpoint_url=self._s3_endpoint, config=_CONFIG
-            )
+            return self._session.client("s3", region_name=self.region, endpoint_url=self._s3_endpoint, config=_CONFIG)
 
     @cached_property
     def sts(self) -> STSClient:
         """Who we are."""
         with _MAKING:
-            return self._session.client(
-                "sts", region_name=self.region, endpoint_url=self._endpoint, config=_CONFIG
-            )
+            return self._session.client("sts", region_name=self.region, endpoint_url=self._endpoint, config=_CONFIG)
 
     @cached_property
     def secrets(self) -> Any:

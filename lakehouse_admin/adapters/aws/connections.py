@@ -25,9 +25,7 @@ class ConnectionTest:
     failure: str = ""
 
 
-def begin_connection_tests(
-    client: DatabaseMigrationServiceClient, *, instance: str, endpoints: Sequence[str]
-) -> None:
+def begin_connection_tests(client: DatabaseMigrationServiceClient, *, instance: str, endpoints: Sequence[str]) -> None:
     """Ask DMS to test the endpoints; returns at once. A test under way is left alone.
 
     Raises:
@@ -43,9 +41,7 @@ def begin_connection_tests(
                     raise
 
 
-def connection_tests(
-    client: DatabaseMigrationServiceClient, *, endpoints: Sequence[str]
-) -> tuple[ConnectionTest, ...]:
+def connection_tests(client: DatabaseMigrationServiceClient, *, endpoints: Sequence[str]) -> tuple[ConnectionTest, ...]:
     """Return the latest test of each endpoint, in the order asked.
 
     Raises:

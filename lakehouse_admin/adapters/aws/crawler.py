@@ -109,9 +109,7 @@ def crawled_columns(client: GlueClient, database: str) -> Mapping[str, tuple[str
     with aws_errors("What the crawler found cannot be read", unavailable=CrawlerUnavailableError):
         pages = client.get_paginator("get_tables").paginate(DatabaseName=database)
         return {
-            table["Name"]: tuple(
-                column["Name"] for column in table.get("StorageDescriptor", {}).get("Columns", [])
-            )
+            table["Name"]: tuple(column["Name"] for column in table.get("StorageDescriptor", {}).get("Columns", []))
             for page in pages
             for table in page["TableList"]
         }
@@ -132,7 +130,9 @@ def shape_differences(
         promised, seen = [field.lower() for field in fields(contract)], list(crawled[name])
         missing = [field for field in promised if field not in seen]
         strange = [field for field in seen if field not in promised]
-        problems = [f"lacks {field}" for field in missing] + [f"has {field}, which nobody promised" for field in strange]
+        problems = [f"lacks {field}" for field in missing] + [
+            f"has {field}, which nobody promised" for field in strange
+        ]
         if not problems and seen != promised:
             problems = ["has its columns in another order"]
         if problems:

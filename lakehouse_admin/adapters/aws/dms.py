@@ -23,6 +23,7 @@ from lakehouse_admin.adapters.aws.errors import aws_errors, code_of
 if TYPE_CHECKING:
     from mypy_boto3_dms import DatabaseMigrationServiceClient
     from mypy_boto3_dms.type_defs import (
+        DescribeReplicationTableStatisticsMessageTypeDef,
         ReplicationTaskTypeDef,
         ReplicationTypeDef,
         TableStatisticsTypeDef,
@@ -238,23 +239,24 @@ class ServerlessReplication:
     def tables(self) -> Sequence[TableProgress]:
         """Return the statistics of every table, by name."""
         found: list[TableStatisticsTypeDef] = []
-        marker = ""
+        asked: DescribeReplicationTableStatisticsMessageTypeDef = {
+            "ReplicationConfigArn": self._arn,
+            "MaxRecords": _PAGE,
+        }
         try:
             while True:  # Botocore has no paginator for this.
                 with _dms_errors(self._arn):
-                    page = self._client.describe_replication_table_statistics(
-                        ReplicationConfigArn=self._arn, MaxRecords=_PAGE, **({"Marker": marker} if marker else {})
-                    )
+                    page = self._client.describe_replication_table_statistics(**asked)
                 found += page["ReplicationTableStatistics"]
-                marker = page.get("Marker", "")
-                if not marker:
+                if not page.get("Marker"):
                     return _progress(found)
+                asked["Marker"] = page["Marker"]
         except TaskBusyError:
             return ()  # No statistics yet.
 
 
 def dms_task(client: DatabaseMigrationServiceClient, arn: str) -> DmsTask:
-    """Return the task or the serverless replication that an ARN names: ``...:task:X`` or ``...:replication-config:X``."""
+    """Return what an ARN names: a task (``...:task:X``), or a serverless one (``...:replication-config:X``)."""
     if ":replication-config:" in arn:
         return ServerlessReplication(client, arn)
     return ProvisionedTask(client, arn)

@@ -53,13 +53,17 @@ class WrongRegionError(OperatorError):
 class QuotaExceededError(OperatorError):
     """The AWS account has reached a quota."""
 
-    guidance: ClassVar[str] = "Ask for more at Service Quotas in the AWS console, or remove what is not used, then retry."
+    guidance: ClassVar[str] = (
+        "Ask for more at Service Quotas in the AWS console, or remove what is not used, then retry."
+    )
 
 
 class RequestRefusedError(OperatorError):
     """AWS refused a request."""
 
-    guidance: ClassVar[str] = "Compare the LAKEHOUSE_ settings with what exists on AWS: `manage.py lakehouse verify-aws`."
+    guidance: ClassVar[str] = (
+        "Compare the LAKEHOUSE_ settings with what exists on AWS: `manage.py lakehouse verify-aws`."
+    )
 
 
 _CREDENTIALS = frozenset({
@@ -127,9 +131,7 @@ def aws_errors(doing: str, *, unavailable: type[TransientError]) -> Iterator[Non
         raise unavailable(f"{doing}: AWS did not answer ({type(error).__name__}).") from error
 
 
-def _translated(
-    error: ClientError, doing: str, unavailable: type[TransientError]
-) -> OperatorError | TransientError:
+def _translated(error: ClientError, doing: str, unavailable: type[TransientError]) -> OperatorError | TransientError:  # noqa: PLR0911 - one line a kind
     code = code_of(error)
     said = error.response.get("Error", {}).get("Message", "") or "no reason given"
     if code in _CREDENTIALS:

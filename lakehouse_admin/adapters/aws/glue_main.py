@@ -123,7 +123,8 @@ def _fetch(secret: str, asked: _Asked) -> str:
     """Return the source's URL."""
     client = boto3.client("secretsmanager", region_name=asked.region, endpoint_url=asked.endpoint)
     with aws_errors("The source's secret cannot be read", unavailable=SecretUnavailableError):
-        return client.get_secret_value(SecretId=secret)["SecretString"]
+        url: str = client.get_secret_value(SecretId=secret)["SecretString"]
+    return url
 
 
 def _hider(secrets: Sequence[str] | Any) -> Callable[[str], str]:

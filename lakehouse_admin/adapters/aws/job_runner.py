@@ -61,14 +61,17 @@ class JobTimedOutError(OperatorError):
     """The Glue job was stopped at its time limit."""
 
     guidance: ClassVar[str] = (
-        "Raise the Glue job's timeout or its number of workers, then retry the run; what it had not committed is not visible."
+        "Raise the Glue job's timeout or its number of workers, then retry the run; "
+        "what it had not committed is not visible."
     )
 
 
 class RunnerBusyError(JobRunnerUnavailableError):
     """The Glue job has as many runs as it may have at once."""
 
-    guidance: ClassVar[str] = "Nothing to do: tried again on its own. If it stays so, raise the job's maximum concurrency."
+    guidance: ClassVar[str] = (
+        "Nothing to do: tried again on its own. If it stays so, raise the job's maximum concurrency."
+    )
 
 
 class GlueJobRunner:
@@ -129,7 +132,7 @@ class GlueJobRunner:
         self._start(job)
         return job
 
-    def status(self, job: JobId) -> JobStatus:
+    def status(self, job: JobId) -> JobStatus:  # noqa: PLR0911 - one a state
         """Return where the job is, from its folder and its run."""
         spec = self._read(job, "spec.json")
         if spec is None:
@@ -205,9 +208,7 @@ class GlueJobRunner:
 
     def _request_run(self, arguments: Mapping[str, str]) -> str:
         try:
-            started = self._client.start_job_run(
-                JobName=self._job_name, Arguments=arguments, JobRunQueuingEnabled=True
-            )
+            started = self._client.start_job_run(JobName=self._job_name, Arguments=arguments, JobRunQueuingEnabled=True)
         except ClientError as error:
             code = code_of(error)
             if code == "ConcurrentRunsExceededException":

@@ -12,6 +12,7 @@ from lakehouse_admin.adapters.aws.errors import aws_errors
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_cloudwatch.type_defs import DimensionTypeDef, MetricDataQueryTypeDef
 
 _NAMESPACE = "AWS/DMS"
 _METRICS = {"source": "CDCLatencySource", "target": "CDCLatencyTarget"}
@@ -31,9 +32,7 @@ class Lag:
     at: datetime
 
 
-def replication_lag(
-    client: CloudWatchClient, *, instance: str, task_resource: str, now: datetime
-) -> Lag | None:
+def replication_lag(client: CloudWatchClient, *, instance: str, task_resource: str, now: datetime) -> Lag | None:
     """Return the latest lag; None if DMS has reported none in the last quarter of an hour.
 
     Args:
@@ -46,26 +45,24 @@ def replication_lag(
         DmsUnavailableError: CloudWatch did not answer.
         OperatorError: Whatever `aws_errors` raises for a person to mend.
     """
-    dimensions = [
+    dimensions: list[DimensionTypeDef] = [
         {"Name": "ReplicationInstanceIdentifier", "Value": instance},
         {"Name": "ReplicationTaskIdentifier", "Value": task_resource},
     ]
+    queries: list[MetricDataQueryTypeDef] = [
+        {
+            "Id": name,
+            "MetricStat": {
+                "Metric": {"Namespace": _NAMESPACE, "MetricName": metric, "Dimensions": dimensions},
+                "Period": _PERIOD_SECONDS,
+                "Stat": "Average",
+            },
+        }
+        for name, metric in _METRICS.items()
+    ]
     with aws_errors("CloudWatch does not tell the lag", unavailable=DmsUnavailableError):
         answer = client.get_metric_data(
-            MetricDataQueries=[
-                {
-                    "Id": name,
-                    "MetricStat": {
-                        "Metric": {"Namespace": _NAMESPACE, "MetricName": metric, "Dimensions": dimensions},  # type: ignore[typeddict-item]
-                        "Period": _PERIOD_SECONDS,
-                        "Stat": "Average",
-                    },
-                }
-                for name, metric in _METRICS.items()
-            ],
-            StartTime=now - _LOOK_BACK,
-            EndTime=now,
-            ScanBy="TimestampDescending",
+            MetricDataQueries=queries, StartTime=now - _LOOK_BACK, EndTime=now, ScanBy="TimestampDescending"
         )
     latest: Mapping[str, tuple[datetime, float]] = {
         each["Id"]: (each["Timestamps"][0], each["Values"][0]) for each in answer["MetricDataResults"] if each["Values"]

@@ -108,7 +108,9 @@ class S3Store:
         """Stream a large object; see `ObjectStore.writer`."""
         if self._exists(key):
             raise ObjectExistsError(f"{key} exists already; bronze never overwrites")
-        upload = _Upload(self._client, self._bucket, self._name(key), key, self._owner, self._encryption)
+        upload = _Upload(
+            self._client, self._bucket, self._name(key), key=key, owner=self._owner, encryption=self._encryption
+        )
         try:
             yield cast("BinaryIO", upload)
             if upload.is_small:
@@ -184,7 +186,7 @@ class _Upload(io.RawIOBase):
     """Collects parts; starts a multipart upload only once there is more than one."""
 
     def __init__(
-        self, client: S3Client, bucket: str, name: str, key: str, owner: Owner, encryption: Encryption
+        self, client: S3Client, bucket: str, name: str, *, key: str, owner: Owner, encryption: Encryption
     ) -> None:
         super().__init__()
         self._client = client

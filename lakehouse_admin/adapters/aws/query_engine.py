@@ -204,7 +204,9 @@ class AthenaQueryEngine:
                     raise QueryRefusedError(f"A query returns plain values, not {info['Type']}.")
             rows += [_row(row, casts) for row in page]
             if len(rows) > self._config.max_rows:
-                raise QueryRefusedError(f"A query returns at most {self._config.max_rows} rows; aggregate, or add a LIMIT.")
+                raise QueryRefusedError(
+                    f"A query returns at most {self._config.max_rows} rows; aggregate, or add a LIMIT."
+                )
         return columns, tuple(rows)
 
     def _pages(self, execution_id: str) -> Iterator[tuple[Sequence[ColumnInfoTypeDef], Sequence[RowTypeDef]]]:

@@ -74,7 +74,8 @@ class TableNotLoadedError(OperatorError):
     """DMS could not load every row of every table."""
 
     guidance: ClassVar[str] = (
-        "Look at the tables named, and at what the task's log says of them; then retry the run. Nothing of it is visible."
+        "Look at the tables named, and at what the task's log says of them; then retry the run. "
+        "Nothing of it is visible."
     )
 
 
@@ -148,7 +149,7 @@ class DmsReplicator:
             self._store.delete(f"{request_id}/load.json")
             raise
 
-    def load_status(self, request_id: str) -> LoadStatus:
+    def load_status(self, request_id: str) -> LoadStatus:  # noqa: PLR0911 - one a step of the way
         """Return where that load is: with DMS, or with the job that takes it in."""
         request = self._request(request_id)
         if request is None:
@@ -236,7 +237,9 @@ class DmsReplicator:
         if view.standing is Standing.GONE:
             return _failed(TaskUnusableError(f"The DMS task {view.name} is {view.status}."))
         if self._now() - request.asked_at > _START_PATIENCE:
-            return _failed(TaskInterruptedError(f"The DMS task {view.name} did not begin its load; it is {view.status}."))
+            return _failed(
+                TaskInterruptedError(f"The DMS task {view.name} did not begin its load; it is {view.status}.")
+            )
         return LoadStatus(state=LoadState.RUNNING, load_id=None)
 
     def _request(self, request_id: str) -> _Request | None:
@@ -276,7 +279,7 @@ def _began_at(view: TaskView, progress: Sequence[TableProgress], asked_at: datet
     return min(starts) if starts and len(starts) == len(progress) else None
 
 
-def _failure(view: TaskView, progress: Sequence[TableProgress]) -> LoadStatus | None:
+def _failure(view: TaskView, progress: Sequence[TableProgress]) -> LoadStatus | None:  # noqa: PLR0911 - one a cause
     """Return why a load that began will not be complete; None if it still may, or is."""
     if view.standing is Standing.FAILED:
         return _failed(TaskFailedError(_sentence(view)))

@@ -73,7 +73,13 @@ class Verification:
     """The checks, over one account."""
 
     def __init__(
-        self, clients: AwsClients, settings: Settings, *, bronze: ObjectStore, tables: Sequence[TableId], may_write: bool
+        self,
+        clients: AwsClients,
+        settings: Settings,
+        *,
+        bronze: ObjectStore,
+        tables: Sequence[TableId],
+        may_write: bool,
     ) -> None:
         """Remember what to look at; nothing is asked yet.
 
@@ -142,9 +148,9 @@ class Verification:
         return f"{self._bucket} is ours, in {region}"
 
     def _bucket_encryption(self) -> str:
-        rules = self._clients.s3.get_bucket_encryption(
-            Bucket=self._bucket, ExpectedBucketOwner=self._settings.account
-        )["ServerSideEncryptionConfiguration"]["Rules"]
+        rules = self._clients.s3.get_bucket_encryption(Bucket=self._bucket, ExpectedBucketOwner=self._settings.account)[
+            "ServerSideEncryptionConfiguration"
+        ]["Rules"]
         default = rules[0].get("ApplyServerSideEncryptionByDefault", {})
         if self._settings.kms_key and default.get("SSEAlgorithm") != "aws:kms":
             raise Unfit("The bucket's default is not the KMS key: DMS, Glue and Athena would write without it.")
@@ -199,7 +205,11 @@ class Verification:
             account=self._settings.account,
             kms_key=found.get("ServerSideEncryptionKmsKeyId"),
         )
-        wrong = [f"{name} is {found.get(name)!r}, not {value!r}" for name, value in wanted.items() if not _same(found.get(name), value)]
+        wrong = [
+            f"{name} is {found.get(name)!r}, not {value!r}"
+            for name, value in wanted.items()
+            if not _same(found.get(name), value)
+        ]
         if wrong:
             raise Unfit(f"The target endpoint writes files that are not bronze: {'; '.join(wrong)}.")
         return f"lands in s3://{bucket}/{folder}"
@@ -216,10 +226,12 @@ class Verification:
 
     def _dms_connections(self) -> str:
         task = self._task()
-        tests = connection_tests(
-            self._clients.dms, endpoints=[task["SourceEndpointArn"], task["TargetEndpointArn"]]
-        )
-        bad = [f"{each.endpoint.rpartition(':')[2]} {each.status} {each.failure}".strip() for each in tests if each.status != "successful"]
+        tests = connection_tests(self._clients.dms, endpoints=[task["SourceEndpointArn"], task["TargetEndpointArn"]])
+        bad = [
+            f"{each.endpoint.rpartition(':')[2]} {each.status} {each.failure}".strip()
+            for each in tests
+            if each.status != "successful"
+        ]
         if bad:
             raise Unfit(f"DMS has not reached {'; '.join(bad)}: run the connection tests in the DMS console.")
         return "source and target were reached"

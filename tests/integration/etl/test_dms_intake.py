@@ -34,7 +34,8 @@ TABLE = """
 ROWS = """
     INSERT INTO things
     SELECT 1 + i % 2, i,
-           CASE i % 5 WHEN 0 THEN '' WHEN 1 THEN 'comma, "quote"' WHEN 2 THEN E'two\\nlines' WHEN 3 THEN 'NULL' ELSE 'é' END,
+           CASE i % 5 WHEN 0 THEN '' WHEN 1 THEN 'comma, "quote"' WHEN 2 THEN E'two\\nlines'
+                      WHEN 3 THEN 'NULL' ELSE 'é' END,
            CASE i % 3 WHEN 0 THEN NULL WHEN 1 THEN '' ELSE '\\N' || i END,
            i * 1.05, i % 2 = 0, TIMESTAMPTZ '2026-01-01 00:00:00.123456+00' + i * INTERVAL '1 hour',
            DATE '2026-01-01' + i, i / 7.0, jsonb_build_object('n', i, 'text', 'a, "b"')

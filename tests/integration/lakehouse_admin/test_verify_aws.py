@@ -135,5 +135,3 @@ def test_the_checklist_names_every_check(account: Account) -> None:
     page = (PROJECT / "docs" / "aws-checklist.md").read_text(encoding="utf-8")
     named = re.findall(r"^\| `([a-z-]+)` \|", page, flags=re.MULTILINE)
     assert sorted(named) == sorted(verify(account))
-
-

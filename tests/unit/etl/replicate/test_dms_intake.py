@@ -54,9 +54,7 @@ class Case:
             rows={self.orders.table: orders, self.events.table: events},
             slot="dms:lakeside-dev",
         )
-        return take_load(
-            self.landing, self.bronze, load, {each.table: each for each in (self.orders, self.events)}
-        )
+        return take_load(self.landing, self.bronze, load, {each.table: each for each in (self.orders, self.events)})
 
     def changes(self, *, before: datetime = LATER + timedelta(days=1)) -> object:
         versions = {self.orders.table: [self.orders], self.events.table: [self.events]}
@@ -115,9 +113,7 @@ def test_many_files_are_taken_in_hexadecimal_order(case: Case) -> None:
     for number in range(1, 19):
         land_load(case.landing, case.orders, [f"{number},a"], at=AT, number=number)
     load = case.take(orders=18)
-    assert [file.key[-15:] for file in load.files][8:17] == [
-        f"{number:08X}.csv.gz"[-15:] for number in range(9, 18)
-    ]
+    assert [file.key[-15:] for file in load.files][8:17] == [f"{number:08X}.csv.gz"[-15:] for number in range(9, 18)]
 
 
 def test_files_that_an_earlier_longer_load_left_are_passed_over(case: Case) -> None:
@@ -251,9 +247,7 @@ def test_changes_are_taken_in_once_and_in_order(case: Case) -> None:
     assert flush.last_lsn == 2026112309000050  # type: ignore[attr-defined]
     assert flush.committed_to == "2026-11-23T09:00:00.500000+00:00"  # type: ignore[attr-defined]
     assert case.changes() is None
-    land_changes(
-        case, case.events, "20261123-0901000000.csv.gz", ("I", "7", change_seq("2026112309010000", 3)), at=at
-    )
+    land_changes(case, case.events, "20261123-0901000000.csv.gz", ("I", "7", change_seq("2026112309010000", 3)), at=at)
     after = case.changes()
     assert after is not None
     assert after.previous_lsn == flush.last_lsn  # type: ignore[attr-defined]

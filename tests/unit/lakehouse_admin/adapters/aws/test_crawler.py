@@ -19,7 +19,13 @@ from tests.aws.service import Fault
 from tests.contracts import contract
 
 ORDERS = contract("orders", ("id", "bigint"), ("total", "decimal(12,2)"))
-PROMISED = [("op", "string"), ("_committed_at", "string"), ("id", "bigint"), ("total", "double"), ("_change_seq", "string")]
+PROMISED = [
+    ("op", "string"),
+    ("_committed_at", "string"),
+    ("id", "bigint"),
+    ("total", "double"),
+    ("_change_seq", "string"),
+]
 
 
 def test_a_crawl_goes_through_its_states() -> None:

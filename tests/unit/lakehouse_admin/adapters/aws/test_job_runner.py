@@ -211,9 +211,7 @@ def test_a_lost_answer_is_not_a_second_run(case: Case) -> None:
     assert case.runner.status(job).state is JobState.SUCCEEDED
 
 
-def test_a_throttle_storm_is_ridden_out_with_growing_random_pauses(
-    case: Case, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_throttle_storm_is_ridden_out_with_growing_random_pauses(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("botocore.endpoint.time.sleep", case.glue.clock.sleep)
     case.glue.fail("StartJobRun", Fault("ThrottlingException"), times=3)
     case.another_worker(attempts=4).submit(SPEC)

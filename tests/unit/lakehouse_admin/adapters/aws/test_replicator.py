@@ -205,7 +205,9 @@ def test_every_early_end_has_its_error(case: Case, event: str, reason: str, fail
     assert not case.jobs.submissions, "nothing of it is taken in"
 
 
-@pytest.mark.parametrize("reason", ["FULL_LOAD_ONLY_FINISHED", "STOPPED_AFTER_FULL_LOAD", "STOPPED_AFTER_CACHED_EVENTS"])
+@pytest.mark.parametrize(
+    "reason", ["FULL_LOAD_ONLY_FINISHED", "STOPPED_AFTER_FULL_LOAD", "STOPPED_AFTER_CACHED_EVENTS"]
+)
 def test_every_orderly_end_is_taken_in(case: Case, reason: str) -> None:
     case.start()
     case.load_whole()
@@ -215,7 +217,8 @@ def test_every_orderly_end_is_taken_in(case: Case, reason: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "error_rows"), [("Table error", 0), ("Table does not exist", 0), ("Table cancelled", 0), ("Table completed", 2)]
+    ("state", "error_rows"),
+    [("Table error", 0), ("Table does not exist", 0), ("Table cancelled", 0), ("Table completed", 2)],
 )
 def test_a_table_that_was_not_loaded_whole_fails_the_load(case: Case, state: str, error_rows: int) -> None:
     case.start()
