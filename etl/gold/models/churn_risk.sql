@@ -2,7 +2,7 @@
 title: Risk of losing a customer
 question: Which customers are unlikely to buy again within 60 days, why, and how often was such a statement right?
 grain: [tenant_id, customer_id]
-freshness_hours: 24
+freshness_seconds: 86400
 incremental_key: [tenant_id]
 transform: churn_risk
 columns:
@@ -52,11 +52,11 @@ purchases AS (
   JOIN todays AS t ON t.tenant_id = o.tenant_id
 ),
 visits AS (
-  SELECT e.tenant_id, e.customer_id, e.session_id, MIN(LOCAL_DAY(e.created_at, t.timezone)) AS day
+  SELECT e.tenant_id, e.customer_id, e.session_id, LOCAL_DAY(MIN(e.created_at), t.timezone) AS day
   FROM silver.events AS e
   JOIN todays AS t ON t.tenant_id = e.tenant_id
   WHERE e.customer_id IS NOT NULL
-  GROUP BY e.tenant_id, e.customer_id, e.session_id
+  GROUP BY e.tenant_id, e.customer_id, e.session_id, t.timezone
 ),
 before AS (
   SELECT

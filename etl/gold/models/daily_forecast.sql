@@ -2,7 +2,7 @@
 title: Forecast by day
 question: What are the next four weeks likely to bring, and how wrong have such forecasts been?
 grain: [tenant_id, series, day]
-freshness_hours: 24
+freshness_seconds: 86400
 incremental_key: [tenant_id]
 transform: forecast
 columns:
@@ -44,19 +44,14 @@ checks:
     sql: SELECT tenant_id, series, day FROM gold.daily_forecast WHERE error > baseline_error
 */
 WITH yesterdays AS (
-  SELECT id AS tenant_id, timezone, CAST(LOCAL_DAY(AS_OF(), timezone) - INTERVAL '1' DAY AS DATE) AS last_day
+  SELECT id AS tenant_id, CAST(LOCAL_DAY(AS_OF(), timezone) - INTERVAL '1' DAY AS DATE) AS last_day
   FROM silver.tenants
-),
-active AS (
-  SELECT e.tenant_id, LOCAL_DAY(e.created_at, y.timezone) AS day, COUNT(DISTINCT e.customer_id) AS customers
-  FROM silver.events AS e
-  JOIN yesterdays AS y ON y.tenant_id = e.tenant_id
-  GROUP BY e.tenant_id, LOCAL_DAY(e.created_at, y.timezone)
 )
 SELECT r.tenant_id, 'revenue' AS series, r.day, CAST(r.revenue AS DOUBLE) AS value, y.last_day
 FROM gold.daily_revenue AS r
 JOIN yesterdays AS y ON y.tenant_id = r.tenant_id
 UNION ALL
-SELECT a.tenant_id, 'active_customers' AS series, a.day, CAST(a.customers AS DOUBLE) AS value, y.last_day
-FROM active AS a
+SELECT a.tenant_id, 'active_customers' AS series, a.day, CAST(a.daily_active AS DOUBLE) AS value, y.last_day
+FROM gold.daily_active_customers AS a
 JOIN yesterdays AS y ON y.tenant_id = a.tenant_id
+WHERE a.daily_active > 0

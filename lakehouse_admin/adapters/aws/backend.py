@@ -125,7 +125,7 @@ class AwsBackend:
                 tables=self._tables,
                 landing_uri=settings.landing_uri,
             ),
-            store=self._store_at(f"{settings.lake_uri}/bronze"),
+            store=self.bronze,
             catalog=GlueCatalog(
                 self.clients.glue,
                 GlueCatalogConfig(
@@ -138,6 +138,11 @@ class AwsBackend:
             jobs=jobs,
             queries=self.queries,
         )
+
+    @cached_property
+    def bronze(self) -> S3Store:
+        """Every file as it was copied."""
+        return self._store_at(f"{self._settings.lake_uri}/bronze")
 
     @cached_property
     def queries(self) -> AthenaQueryEngine:
@@ -159,7 +164,7 @@ class AwsBackend:
         return Verification(
             self.clients,
             self._settings,
-            bronze=self.lakehouse.store,
+            bronze=self.bronze,
             tables=self._tables,
             may_write=may_write,
         )

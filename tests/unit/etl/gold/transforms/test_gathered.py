@@ -7,11 +7,10 @@ from datetime import UTC, date, datetime
 import pytest
 
 from etl.gold.compile import compile_models, load_models
-from etl.gold.compute import compute
 from etl.gold.front_matter import parse_model
 from etl.gold.model import FrontMatterError, OutputMismatchError
 from etl.gold.transforms import churn_risk
-from tests.unit.etl.gold.silver import COLUMNS, open_silver
+from tests.unit.etl.gold.silver import COLUMNS, compute_needed, open_silver
 
 AS_OF = datetime(2026, 6, 30, 12, tzinfo=UTC)
 COMPILED = {each.model.name: each for each in compile_models(load_models(), silver=COLUMNS)}
@@ -19,7 +18,7 @@ COMPILED = {each.model.name: each for each in compile_models(load_models(), silv
 
 def gathered(name: str, given: dict[str, list[dict[str, object]]]) -> list[dict[str, object]]:
     connection = open_silver({"tenants": [{"id": 1, "timezone": "Europe/Paris"}], **given})
-    compute(connection, COMPILED["daily_revenue"], as_of=AS_OF)
+    compute_needed(connection, COMPILED[name].inputs, COMPILED.values(), as_of=AS_OF)
     sql = COMPILED[name].sql("duckdb", as_of=AS_OF)
     return connection.execute(f"SELECT * FROM ({sql}) ORDER BY ALL").to_arrow_table().to_pylist()
 
@@ -164,7 +163,8 @@ class TestBadModels:
 
     def test_the_select_has_to_give_what_it_takes(self):
         text = self.text().replace("AS value, y.last_day", "AS value, y.last_day AS until")
-        models = [parse_model(text, file="daily_forecast.sql"), COMPILED["daily_revenue"].model]
+        inputs = [COMPILED[name].model for name in ("daily_revenue", "daily_active_customers")]
+        models = [parse_model(text, file="daily_forecast.sql"), *inputs]
 
         with pytest.raises(OutputMismatchError, match="column until is selected but the transform forecast does not"):
             compile_models(models, silver=COLUMNS)
