@@ -22,7 +22,7 @@ from etl.engine.lake import LakeConfig
 from etl.engine.tables import load_table
 from etl.jobs import bronze_to_silver, reconcile, silver_to_gold
 from etl.jobs.bronze_to_silver import BronzeToSilver
-from etl.jobs.document import dump
+from etl.jobs.document import build, dump
 from etl.jobs.progress import Progress
 from etl.jobs.reconcile import Reconcile
 from etl.jobs.silver_to_gold import SilverToGold
@@ -48,14 +48,11 @@ class EmbeddedEngine:
 
     def run(self, name: str, arguments: Mapping[str, Any], bronze: ObjectStore) -> dict[str, Any]:
         self._fetch(bronze)
+        asked = {**arguments, "lake": self._lake}
         results = {
-            "bronze_to_silver": lambda: bronze_to_silver.run(
-                BronzeToSilver(lake=self._lake, load_id=arguments["load_id"]), Progress()
-            ),
-            "reconcile": lambda: reconcile.run(Reconcile(lake=self._lake, load_id=arguments["load_id"]), Progress()),
-            "silver_to_gold": lambda: silver_to_gold.run(
-                SilverToGold(lake=self._lake, as_of=arguments.get("as_of")), Progress()
-            ),
+            "bronze_to_silver": lambda: bronze_to_silver.run(build(BronzeToSilver, asked), Progress()),
+            "reconcile": lambda: reconcile.run(build(Reconcile, asked), Progress()),
+            "silver_to_gold": lambda: silver_to_gold.run(build(SilverToGold, asked), Progress()),
         }
         result: dict[str, Any] = json.loads(dump(results[name]()))
         if name == "silver_to_gold":

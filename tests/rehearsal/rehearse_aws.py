@@ -66,7 +66,7 @@ from tests.servers import Servers
 
 _CREDENTIALS = {"AWS_ACCESS_KEY_ID": "tests", "AWS_SECRET_ACCESS_KEY": "tests", "AWS_DEFAULT_REGION": REGION}
 _EMPTY = (
-    "truncate lakehouse_publications, lakehouse_run_events, lakehouse_table_results,"
+    "truncate lakehouse_publications, lakehouse_run_events, lakehouse_table_results, lakehouse_check_results,"
     " lakehouse_stage_runs, lakehouse_runs, lakehouse_pipelines"
 )
 

@@ -114,6 +114,8 @@ class AwsBackend:
                 "landing_uri": settings.landing_uri,
                 "database_prefix": settings.database_prefix,
                 "region": settings.region,
+                "account": settings.account,
+                "kms_key": settings.kms_key,
             },
             source_secret=settings.source_secret,
         )

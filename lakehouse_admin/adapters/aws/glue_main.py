@@ -62,8 +62,8 @@ def main(argv: Sequence[str]) -> int:
     asked = _parse(argv)
     clients = AwsClients(region=asked.region or boto3.Session().region_name or "", endpoint=asked.endpoint)
     folder_uri = asked.spec_uri.rpartition("/")[0]
-    folder = _store(clients, folder_uri)
-    spec: dict[str, Any] = json.loads(folder.get("spec.json"))
+    spec: dict[str, Any] = json.loads(_store(clients, folder_uri, {}).get("spec.json"))
+    folder = _store(clients, folder_uri, spec["arguments"])
     secrets: dict[str, str] = {}
     progress = Progress()
     try:
@@ -105,18 +105,25 @@ def _parse(argv: Sequence[str]) -> _Asked:
 
 def _run(name: str, arguments: Mapping[str, object], progress: Progress, clients: AwsClients) -> str:
     """Run one job; return its result as JSON."""
-    bronze = _store(clients, f"{arguments['lake_uri']}/bronze")
+    bronze = _store(clients, f"{arguments['lake_uri']}/bronze", arguments)
     if name == "dms_intake":
-        landing = _store(clients, str(arguments["landing_uri"]))
+        landing = _store(clients, str(arguments["landing_uri"]), arguments)
         return dump(dms_intake.run(build(DmsIntake, arguments), progress, store=bronze, landing=landing))
     spark_jobs = importlib.import_module("etl.jobs.glue")
     run = cast("Callable[[str, Mapping[str, object], ObjectStore], object]", spark_jobs.run)
     return dump(run(name, arguments, bronze))
 
 
-def _store(clients: AwsClients, uri: str) -> S3Store:
+def _store(clients: AwsClients, uri: str, arguments: Mapping[str, Any]) -> S3Store:
+    """Return the objects below an address, held to the owner and encrypted by the key that the control plane names."""
     bucket, prefix = split_uri(uri)
-    return S3Store(clients.s3, bucket=bucket, prefix=prefix)
+    return S3Store(
+        clients.s3,
+        bucket=bucket,
+        prefix=prefix,
+        account=arguments.get("account"),
+        kms_key=arguments.get("kms_key"),
+    )
 
 
 def _fetch(secret: str, asked: _Asked) -> str:
