@@ -48,6 +48,7 @@ def test_the_aws_backend_has_every_port() -> None:
         AthenaQueryEngine,
     ]
     assert wired.store.uri("key") == "s3://bucket/lake/bronze/key"
+    assert wired.store is wiring.bronze(), "what web processes look at"
     assert wired.queries is wiring.query_engine()
     assert wired.store._owner == {"ExpectedBucketOwner": ACCOUNT}  # type: ignore[attr-defined]
 
