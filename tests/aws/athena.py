@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 import sqlglot
 from sqlglot import exp
+from sqlglot.tokens import TokenType
 
 from tests.aws.service import Clock, FakeService, Fault
 
@@ -152,9 +153,7 @@ class FakeAthena(FakeService):
 
     def _compute(self, execution: Execution) -> None:
         try:
-            query = sqlglot.parse_one(execution.sql, read="trino")
-            placeholders = list(query.find_all(exp.Placeholder))
-            assert len(placeholders) == len(execution.parameters)
+            query = sqlglot.parse_one(_with_constants(execution.sql, execution.parameters), read="trino")
             for table in query.find_all(exp.Table):
                 version = table.args.get("version")
                 if version is None:
@@ -162,9 +161,7 @@ class FakeAthena(FakeService):
                 relation = self._relation(table.name, int(version.expression.name))
                 table.set("version", None)
                 table.set("this", exp.to_identifier(relation, quoted=True))
-            sql = query.sql("duckdb")
-            values = [self.lake.execute(f"SELECT {_duckdb(text)}").fetchall()[0][0] for text in execution.parameters]
-            cursor = self.lake.execute(sql, values)
+            cursor = self.lake.execute(query.sql("duckdb"))
             execution.columns = [(name, _athena_type(str(kind))) for name, kind, *_ in cursor.description or []]
             execution.rows = cursor.fetchall()
         except (duckdb.Error, KeyError) as error:
@@ -173,8 +170,13 @@ class FakeAthena(FakeService):
             execution.error = {"ErrorCategory": 2, "ErrorType": 1006, "Retryable": False}
 
 
-def _duckdb(constant: str) -> str:
-    return sqlglot.parse_one(constant, read="trino").sql("duckdb")
+def _with_constants(sql: str, constants: list[str]) -> str:
+    """Put each constant where its ``?`` stands in the text that was sent, as Athena does."""
+    tokens = sqlglot.tokenize(sql, read="trino")
+    places = [token.start for token in tokens if token.token_type is TokenType.PLACEHOLDER]
+    for place, constant in reversed(list(zip(places, constants, strict=True))):
+        sql = f"{sql[:place]}{constant}{sql[place + 1 :]}"
+    return sql
 
 
 def _athena_type(kind: str) -> str:

@@ -165,6 +165,17 @@ def test_parameters_are_bound(
     assert len(ask(engine, publication, sql, parameter).rows) == rows
 
 
+def test_pages_go_on_where_the_page_before_ended(engine: QueryEngine, publication: Publication) -> None:
+    sql = "SELECT mark FROM gold.revenue WHERE mark <> ? ORDER BY day LIMIT ? OFFSET ?"
+    pages = [ask(engine, publication, sql, "ALPHA0", 3, offset).rows for offset in (0, 3, 6)]
+    assert pages == [(("ALPHA2",), ("ALPHA4",), ("ALPHA6",)), (("ALPHA8",),), ()]
+
+
+def test_a_question_mark_in_a_text_takes_no_parameter(engine: QueryEngine, publication: Publication) -> None:
+    sql = "SELECT ':lakeside_parameter_0 ?' AS text FROM gold.revenue WHERE mark = ? -- ? no"
+    assert ask(engine, publication, sql, "ALPHA0").rows == ((":lakeside_parameter_0 ?",),)
+
+
 def test_a_platform_table_is_for_no_tenant(engine: QueryEngine, publication: Publication) -> None:
     with pytest.raises(QueryRefusedError, match="platform"):
         ask(engine, publication, "SELECT * FROM gold.platform")

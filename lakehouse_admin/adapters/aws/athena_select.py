@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import lru_cache
+from itertools import pairwise
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
+from sqlglot.tokens import TokenType
 
 from etl.contracts.publication import Publication, TablePin
 from etl.engine.gold_select import GOLD, GoldSelect
@@ -27,6 +29,7 @@ TENANT_COLUMN = "tenant_id"
 _MAX_PARAMETER_CHARACTERS = 1024
 """Source: Athena API reference, ``ExecutionParameters``."""
 _REMEMBERED = 512
+_NAME = "lakeside_parameter_"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,15 +72,18 @@ def athena_select(
             raise QueryRefusedError(f"{table} is not part of the publication.")
         if not tenant_tables.get(table, False):
             raise QueryRefusedError(f"{table} holds rows of the whole platform, which no tenant may read.")
-    body, placeholders = _trino(select.sql)
-    if placeholders != len(parameters):
-        raise QueryRefusedError(f"The query has {placeholders} placeholders, but {len(parameters)} values were given.")
+    translated = _trino(select.sql)
+    if translated.placeholders != len(parameters):
+        raise QueryRefusedError(
+            f"The query has {translated.placeholders} placeholders, but {len(parameters)} values were given."
+        )
+    body = translated.body
     own = [f"{_cte(table)} AS ({_rows(pins[table], database)})" for table in tables]
     sql = f"WITH {', '.join(own)}{body}" if body.startswith(", ") else f"WITH {', '.join(own)} {body}"
     if not own:
         sql = f"WITH {body[2:]}" if body.startswith(", ") else body
-    constants = (str(int(tenant_id)),) * len(tables) + tuple(map(constant, parameters))
-    return AthenaSelect(sql=sql, parameters=constants)
+    bound = [constant(parameters[number]) for number in translated.order]
+    return AthenaSelect(sql=sql, parameters=(str(int(tenant_id)),) * len(tables) + tuple(bound))
 
 
 def constant(value: Value) -> str:
@@ -121,16 +127,27 @@ def _constant(value: Value) -> str:  # noqa: C901, PLR0911 - one case a type
 _NOT_FINITE = {"nan": "nan", "inf": "infinity", "-inf": "-infinity"}
 
 
-@lru_cache(maxsize=_REMEMBERED)
-def _trino(sql: str) -> tuple[str, int]:
-    """Return the query in Trino's dialect, over our table expressions, and how many placeholders it has.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Translated:
+    """A query in Trino's dialect, over our table expressions."""
 
-    What begins with a comma continues our WITH: the query has table expressions of its own.
+    body: str
+    """What begins with a comma continues our WITH: the query has table expressions of its own."""
+    placeholders: int
+    """How many the query had."""
+    order: tuple[int, ...]
+    """Which of them each ``?`` of the body is: Trino puts OFFSET before LIMIT, for instance."""
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _trino(sql: str) -> _Translated:
+    """Translate a query.
 
     Raises:
         QueryRefusedError: Athena has no words for it.
     """
-    query = sqlglot.parse_one(sql, read="duckdb")
+    numbered, placeholders = _with_names(sql)
+    query = sqlglot.parse_one(numbered, read="duckdb")
     for table in list(query.find_all(exp.Table)):
         if table.db == GOLD:
             alias = table.args.get("alias") or exp.TableAlias(this=exp.to_identifier(table.name))
@@ -151,9 +168,31 @@ def _trino(sql: str) -> tuple[str, int]:
             body = f", {tables} {body}"
     except SqlglotError as error:
         raise QueryRefusedError("The query uses something that Athena has no words for.") from error
-    counted = sum(1 for _ in query.find_all(exp.Placeholder))
-    counted += sum(1 for _ in own.find_all(exp.Placeholder)) if own is not None else 0
-    return body, counted
+    body, order = _without_names(body)
+    return _Translated(body=body, placeholders=placeholders, order=order)
+
+
+def _with_names(sql: str) -> tuple[str, int]:
+    """Give every placeholder a name, by which it is found again wherever the translation puts it; count them."""
+    places = [
+        token.start for token in sqlglot.tokenize(sql, read="duckdb") if token.token_type is TokenType.PLACEHOLDER
+    ]
+    for number, place in reversed(list(enumerate(places))):
+        sql = f"{sql[:place]}${_NAME}{number}{sql[place + 1 :]}"
+    return sql, len(places)
+
+
+def _without_names(sql: str) -> tuple[str, tuple[int, ...]]:
+    """Return the query with ``?`` again, and the number of each, in order."""
+    tokens = sqlglot.tokenize(sql, read="trino")
+    found = [
+        (colon.start, name.end + 1, int(name.text.removeprefix(_NAME)))
+        for colon, name in pairwise(tokens)
+        if colon.token_type is TokenType.COLON and name.text.startswith(_NAME)
+    ]
+    for start, end, _ in reversed(found):
+        sql = f"{sql[:start]}?{sql[end:]}"
+    return sql, tuple(number for _, _, number in found)
 
 
 def _bare_cte(model: str) -> str:
