@@ -29,6 +29,7 @@ from pytest_django import DjangoDbBlocker, Settings
 
 from config import env
 from dashboards.charts.registry import CHARTS
+from dashboards.metrics.definitions import tenant_models
 from etl.bronze.layout import load_manifest_key
 from etl.bronze.manifest import LoadManifest
 from etl.bronze.reader import verify
@@ -344,12 +345,15 @@ def sign_in() -> tuple[Client, Tenant]:
 
 
 def look_at(client: Client, tenant: Tenant, engine: QueryEngine) -> dict[str, str]:
-    """Return the tenant's page and the data of every chart, as one engine answers them."""
+    """Return the tenant's page, the data of every chart and of every model, as one engine answers them."""
     QUERIES.append(engine)
     cache.clear()
     address = f"/t/{tenant.slug}/"
     paths = {"page": address, **{name: f"{address}data/{name}.csv" for name in CHARTS}}
     answers = {name: client.get(path, {"days": 180}) for name, path in paths.items()}
+    for model in tenant_models():
+        answers[f"{model.name}.csv"] = client.get(f"{address}models/{model.name}.csv")
+        answers[f"{model.name}.json"] = client.get(f"{address}models/{model.name}.json", {"page_size": 3, "page": 2})
     assert {answer.status_code for answer in answers.values()} == {200}
     texts = {name: b"".join(answer).decode() for name, answer in answers.items()}
     texts["page"] = re.sub(r'nonce="[^"]*"|csrfmiddlewaretoken" value="[^"]*"', "", texts["page"])
