@@ -10,8 +10,7 @@ from typing import Any
 
 import duckdb
 import sqlglot
-from sqlglot import exp
-from sqlglot.tokens import TokenType
+from sqlglot import TokenType, exp
 
 from tests.aws.service import Clock, FakeService, Fault
 

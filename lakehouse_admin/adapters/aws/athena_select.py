@@ -16,9 +16,8 @@ from functools import lru_cache
 from itertools import pairwise
 
 import sqlglot
-from sqlglot import exp
+from sqlglot import TokenType, exp
 from sqlglot.errors import SqlglotError
-from sqlglot.tokens import TokenType
 
 from etl.contracts.publication import Publication, TablePin
 from etl.engine.gold_select import GOLD, GoldSelect
