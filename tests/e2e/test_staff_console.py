@@ -121,7 +121,7 @@ def test_a_run_is_cancelled(staff: Page, stack: Stack):
         staff.get_by_role("button", name="Cancel run").click()
         expect(staff.locator(".lk-verdict")).to_have_text("Cancelled", timeout=_RUN_MS)
 
-    expect(staff.get_by_text("Stopped; readers keep the previous publication.")).to_be_visible()
+    expect(staff.get_by_text(re.compile(r"Stopped\..* Readers keep Publication \d+\."))).to_be_visible()
 
 
 def press(page: Page, control: Locator) -> None:
