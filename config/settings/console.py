@@ -49,7 +49,7 @@ UNFOLD = {
                     {
                         "title": "Queue",
                         "icon": "low_priority",
-                        "link": reverse_lazy("admin:lakehouse_admin_pipelinerun_queue"),
+                        "link": reverse_lazy("queue"),
                     },
                     {
                         "title": "Tables",

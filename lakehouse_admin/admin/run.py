@@ -29,7 +29,6 @@ from lakehouse_admin.admin.run_settings_form import RunSettingsForm
 from lakehouse_admin.models import Pipeline, PipelineRun
 from lakehouse_admin.states import Trigger
 from lakehouse_admin.status.plan import plan_run
-from lakehouse_admin.status.queue import queue
 from lakehouse_admin.status.run_page import RunPage, run_page
 from lakehouse_admin.templatetags.lakehouse import count, duration, moment, state_badge
 from lakehouse_admin.wiring import price_book, replication
@@ -112,7 +111,6 @@ class PipelineRunAdmin(ReadOnlyAdmin):
         name = "lakehouse_admin_pipelinerun"
         own = [
             path("run-now/", view(self.run_now), name=f"{name}_run_now"),
-            path("queue/", view(self.queue), name=f"{name}_queue"),
             path("<int:run_id>/live/", view(never_cache(self.live)), name=f"{name}_live"),
             path("<int:run_id>/cancel/", view(self.cancel), name=f"{name}_cancel"),
             path("<int:run_id>/retry/", view(self.retry), name=f"{name}_retry"),
@@ -201,23 +199,6 @@ class PipelineRunAdmin(ReadOnlyAdmin):
             return _asked(question, retried)
 
         return ask(request, question, act=act)
-
-    def queue(self, request: HttpRequest) -> HttpResponse:
-        """Show the runs that have not ended, in the order in which they go.
-
-        Raises:
-            PermissionDenied: This person may not see runs.
-        """
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": "Queue",
-            "queue": queue(now=timezone.now()),
-            "may_operate": self.has_operate_permission(request),
-        }
-        return TemplateResponse(request, "lakehouse_admin/queue.html", context)
 
     def _run(self, request: HttpRequest, run_id: int | str) -> PipelineRun:
         """Return a run that this person may see.

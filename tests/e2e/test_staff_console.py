@@ -134,7 +134,7 @@ def press(page: Page, control: Locator) -> None:
 def test_a_waiting_run_stands_in_the_queue(staff: Page, stack: Stack):
     with waiting_source(stack):
         start_run(staff)
-        staff.goto("admin/lakehouse_admin/pipelinerun/queue/")
+        staff.goto("admin/queue/")
         row = staff.locator("tr[data-run]")
         expect(row).to_have_attribute("data-state", "running")
         expect(staff.get_by_text(re.compile(r"The lake is written by run-\d+\."))).to_be_visible()
@@ -142,7 +142,7 @@ def test_a_waiting_run_stands_in_the_queue(staff: Page, stack: Stack):
         press(staff, staff.get_by_role("button", name=re.compile("Cancel")))
         expect(staff.locator(".lk-verdict")).to_have_text("Cancelled", timeout=_RUN_MS)
 
-    staff.goto("admin/lakehouse_admin/pipelinerun/queue/")
+    staff.goto("admin/queue/")
     expect(staff.get_by_text("No run is on its way")).to_be_visible()
 
 

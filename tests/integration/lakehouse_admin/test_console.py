@@ -64,7 +64,7 @@ def console_addresses(run: PipelineRun) -> list[str]:
     """Return every address of the console that is ours, its parameters filled in."""
     from django.contrib import admin
 
-    addresses = [reverse("admin:index")]
+    addresses = [reverse("admin:index"), reverse("queue")]
     for kind in (PipelineRunAdmin, PublicationAdmin, PipelineAdmin, TableStateAdmin, AlertAdmin, AuditEntryAdmin):
         model = next(model for model, registered in admin.site._registry.items() if type(registered) is kind)
         for pattern in admin.site._registry[model].get_urls():
@@ -99,6 +99,7 @@ class TestWhoMaySeeIt:
         for name in ("change", "live", "cancel", "retry"):
             assert client.get(reverse(RUN + name, args=[published.pk])).status_code == 403
         assert client.post(reverse(RUN + "run_now")).status_code == 403
+        assert client.get(reverse("queue")).status_code == 403
 
     def test_staff_who_may_only_look_cannot_act(self, run: PipelineRun):
         viewer = User.objects.create_user("viewer@lakeside.example", "a long pass phrase", is_staff=True)
@@ -278,19 +279,19 @@ class TestQueueAndPlan:
     ):
         from lakehouse_admin.actions.resync_table import resync_table
 
-        assert "Nobody writes the lake now." in staff.get(reverse(RUN + "queue")).text
+        assert "Nobody writes the lake now." in staff.get(reverse("queue")).text
         lakehouse.jobs.script["bronze_to_silver"] = lambda _spec: RUNNING
         advance(run.pk, lakehouse=lakehouse.ports, now=timezone.now())
         waiting = resync_table("orders", now=timezone.now())
 
-        page = staff.get(reverse(RUN + "queue")).text
+        page = staff.get(reverse("queue")).text
 
         assert f"The lake is written by run-{run.pk}." in page
         assert page.index(f'data-run="{run.pk}"') < page.index(f'data-run="{waiting.pk}"')
         assert reverse(RUN + "cancel", args=[waiting.pk]) in page
 
     def test_an_empty_queue(self, staff: Client):
-        assert "No run is on its way" in staff.get(reverse(RUN + "queue")).text
+        assert "No run is on its way" in staff.get(reverse("queue")).text
 
     @pytest.mark.usefixtures("published")
     def test_run_now_shows_the_plan(self, staff: Client):
