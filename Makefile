@@ -55,6 +55,10 @@ test: $(DEVELOPMENT) ## run the test suite on servers of its own (ARGS='-k name 
 rehearse-aws: $(DEVELOPMENT) ## run the pipeline once with AWS's adapters, over emulators on this machine
 	$(BIN)/python -m pytest -rA tests/rehearsal/rehearse_aws.py $(ARGS)
 
+.PHONY: delivery
+delivery: $(DEVELOPMENT) ## prove one effect under 1,000 deliveries, pauses, kills and a lost broker; takes minutes
+	LAKESIDE_DELIVERY=thorough $(BIN)/python -m pytest tests/delivery $(ARGS)
+
 .PHONY: check
 check: $(DEVELOPMENT) ## verify formatting, lint, types, layers, migrations, lock files, deployment settings
 	$(BIN)/ruff format --check --quiet .

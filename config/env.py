@@ -143,6 +143,24 @@ def _origins(text: str) -> tuple[str, ...]:
     return tuple(_http_url(origin) for origin in _words(text))
 
 
+def _smtp_url(text: str) -> str:
+    parts = _split(text)
+    if parts is None or parts.scheme not in {"smtp", "smtps"}:
+        raise ValueError("must look like smtp://user:password@host:587 or smtps://user:password@host:465")
+    return text
+
+
+def _address(text: str) -> str:
+    name, at, host = text.partition("@")
+    if not (name and at and host) or any(character.isspace() for character in text):
+        raise ValueError("must be an e-mail address")
+    return text
+
+
+def _addresses(text: str) -> tuple[str, ...]:
+    return tuple(_address(word) for word in _words(text))
+
+
 def _secret_key(text: str) -> str:
     if len(text) < _SECRET_KEY_LENGTH:
         raise ValueError(f"must be at least {_SECRET_KEY_LENGTH} random characters")
@@ -234,6 +252,12 @@ class LakehouseEnv:
     source_tables: tuple[str, ...] = _variable("LAKEHOUSE_SOURCE_TABLES", _words, default=SOURCE_TABLES)
     catalog_url: str | None = _variable("LAKEHOUSE_CATALOG_URL", _postgres_url, secret=True)
     job_memory_bytes: int = _variable("LAKEHOUSE_JOB_MEMORY_BYTES", _positive, default=2 * _GIBIBYTE)
+    alert_emails: tuple[str, ...] = _variable("LAKEHOUSE_ALERT_EMAILS", _addresses, default=())
+    alert_webhooks: tuple[str, ...] = _variable("LAKEHOUSE_ALERT_WEBHOOKS", _origins, default=(), secret=True)
+    """Addresses often carry a token, so they are never repeated."""
+    alert_webhook_secret: str | None = _variable("LAKEHOUSE_ALERT_WEBHOOK_SECRET", _token, secret=True)
+    alert_lag_bytes: int = _variable("LAKEHOUSE_ALERT_LAG_BYTES", _positive, default=_GIBIBYTE // 4)
+    alert_disk_bytes: int = _variable("LAKEHOUSE_ALERT_DISK_BYTES", _positive, default=2 * _GIBIBYTE)
     metrics_token: str | None = _variable("LAKEHOUSE_METRICS_TOKEN", _token, secret=True)
     """Whoever sends it may read `/metrics`."""
     supervised: bool = _variable("LAKEHOUSE_SUPERVISED", _boolean, default=False)
@@ -277,6 +301,8 @@ class Env:
     secret_key: str | None = _variable("DJANGO_SECRET_KEY", _secret_key, secret=True)
     allowed_hosts: tuple[str, ...] = _variable("DJANGO_ALLOWED_HOSTS", _words, default=())
     csrf_trusted_origins: tuple[str, ...] = _variable("DJANGO_CSRF_TRUSTED_ORIGINS", _origins, default=())
+    email_url: str | None = _variable("EMAIL_URL", _smtp_url, secret=True)
+    email_from: str = _variable("EMAIL_FROM", _address, default="lakeside@localhost")
     debug: bool = _variable("DJANGO_DEBUG", _boolean, default=False)
     lakehouse: LakehouseEnv = field(default_factory=LakehouseEnv)
     aws: AwsEnv = field(default_factory=AwsEnv)
@@ -363,7 +389,10 @@ def parse(values: Mapping[str, str]) -> Env:
     Raises:
         SettingsError: A value is wrong.
     """
-    return replace(_part(Env, values), lakehouse=_part(LakehouseEnv, values), aws=_part(AwsEnv, values))
+    found = _part(LakehouseEnv, values)
+    if found.alert_webhooks and found.alert_webhook_secret is None:
+        raise SettingsError("LAKEHOUSE_ALERT_WEBHOOKS needs LAKEHOUSE_ALERT_WEBHOOK_SECRET: webhooks are signed.")
+    return replace(_part(Env, values), lakehouse=found, aws=_part(AwsEnv, values))
 
 
 def child_environment(values: Mapping[str, str]) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -20,7 +21,9 @@ from lakehouse_admin.adapters.embedded.job_runner import ChildProcessRunner
 from lakehouse_admin.adapters.embedded.object_store import DirectoryStore
 from lakehouse_admin.adapters.embedded.replicator import JobReplicator
 from lakehouse_admin.adapters.embedded.warm_start import WarmStart
+from lakehouse_admin.status.plan import FreeOfCharge, PriceBook
 from lakehouse_admin.status.publications import RecordedPublications
+from lakehouse_admin.status.replication import Replication, replication_now
 
 if TYPE_CHECKING:
     from lakehouse_admin.adapters.aws.backend import AwsBackend
@@ -130,6 +133,16 @@ def lake_config() -> LakeConfig:
         memory_limit_bytes=settings.LAKEHOUSE.job_memory_bytes,
         threads=os.cpu_count() or 1,
     )
+
+
+def replication(*, now: datetime) -> Replication:
+    """Return what the replicator last said of itself."""
+    return replication_now(Path(lake_config().bronze_root), now=now)
+
+
+def price_book() -> PriceBook:
+    """Return what the chosen backend charges."""
+    return FreeOfCharge()
 
 
 def source_url() -> str:

@@ -13,6 +13,7 @@ from config.settings.console import *
 from config.settings.content_security import *
 from config.settings.databases import *
 from config.settings.logs import *
+from config.settings.mail import *
 from config.settings.rest import *
 from config.settings.tasks import *
 

@@ -19,6 +19,12 @@ class JobLostError(TransientError):
     guidance: ClassVar[str] = "The process was killed, perhaps for memory: the step is tried again on its own."
 
 
+class JobHungError(TransientError):
+    """The job lived without showing life, and was ended."""
+
+    guidance: ClassVar[str] = "It was stopped, or waits for something for ever: the step is tried again on its own."
+
+
 class JobFailedError(LakehouseError):
     """The job ended with an error of its own."""
 

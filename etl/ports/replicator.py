@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar, Protocol
 
@@ -64,6 +65,8 @@ class LoadStatus:
     error_class: str | None = None
     error_message: str | None = None
     log_tail: str = ""
+    heartbeat_at: datetime | None = None
+    """When the load last showed life; None if it cannot."""
 
 
 class Replicator(Protocol):

@@ -135,6 +135,7 @@ class TestStatus:
         assert answer.code == 0
         assert answer.out.startswith("Unknown: ")
 
+    @pytest.mark.usefixtures("patient_readers")
     def test_after_a_publication(self, run: PipelineRun, lakehouse: FakeLakehouse):
         advance(run.pk, lakehouse=lakehouse.ports, now=NOW)
 
