@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from typing import cast
 
 from django.db import OperationalError
+from structlog.contextvars import bound_contextvars
 
 from etl.errors import TransientError
 from etl.ports import Lakehouse
@@ -171,7 +172,8 @@ def _start(claim: Claim, attempt: StageRun, lakehouse: Lakehouse, now: datetime)
 def _submit(claim: Claim, attempt: StageRun, lakehouse: Lakehouse, now: datetime) -> float:
     """Start the attempt's job. Repeated after a crash, because the job's key makes that harmless."""
     try:
-        job_id = STAGES[Stage(attempt.stage)].start(attempt, lakehouse)
+        with bound_contextvars(stage=attempt.stage, attempt=attempt.attempt):
+            job_id = STAGES[Stage(attempt.stage)].start(attempt, lakehouse)
     except Exception as error:  # noqa: BLE001 - whatever it is, `retry.py` decides; a run must never hang
         return _record(claim, attempt, Failure.of(error), lakehouse, now)
     with holding(claim):
@@ -183,7 +185,8 @@ def _poll(claim: Claim, attempt: StageRun, lakehouse: Lakehouse, now: datetime) 
     if not attempt.job_id:
         return _submit(claim, attempt, lakehouse, now)
     try:
-        outcome = STAGES[Stage(attempt.stage)].poll(attempt, lakehouse)
+        with bound_contextvars(stage=attempt.stage, attempt=attempt.attempt):
+            outcome = STAGES[Stage(attempt.stage)].poll(attempt, lakehouse)
     except TransientError as error:
         if attempt.polled_at is not None and now - attempt.polled_at < _POLL_PATIENCE:
             return 1.0  # The job itself may be well: ask again before giving up on it.

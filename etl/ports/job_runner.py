@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar, NewType, Protocol
@@ -31,6 +31,10 @@ class JobFailedError(LakehouseError):
 
 class JobRefusedError(OperatorError):
     """The runner would not start the job."""
+
+
+class JobRunnerUnavailableError(TransientError):
+    """The job runner did not answer."""
 
 
 class JobState(StrEnum):
@@ -71,6 +75,8 @@ class JobStatus:
     error_message: str | None = None
     exit_reason: str | None = None
     log_tail: str = ""
+    usage: Mapping[str, float] = field(default_factory=dict)
+    """What it has used so far that costs money, by unit, e.g. ``dpu_seconds``; empty where nothing is metered."""
 
 
 class JobRunner(Protocol):
@@ -83,10 +89,15 @@ class JobRunner(Protocol):
 
         Raises:
             JobRefusedError: It cannot be started.
+            JobRunnerUnavailableError: No answer.
         """
 
     def status(self, job: JobId) -> JobStatus:
-        """Return where the job is; never raises for a job that failed."""
+        """Return where the job is; never raises for a job that failed.
+
+        Raises:
+            JobRunnerUnavailableError: No answer.
+        """
 
     def cancel(self, job: JobId) -> None:
         """End the job; afterwards its state is final. Idempotent."""

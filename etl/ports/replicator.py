@@ -18,6 +18,12 @@ class SourceUnavailableError(TransientError):
     guidance: ClassVar[str] = "Check that PostgreSQL runs and LAKEHOUSE_SOURCE_URL is right; the step is tried again."
 
 
+class ReplicatorBusyError(TransientError):
+    """The replicator is busy with something else and takes no orders."""
+
+    guidance: ClassVar[str] = "Nothing to do: the step is tried again on its own, over some minutes."
+
+
 class SourceNotReadyError(OperatorError):
     """The source lacks something replication needs."""
 
@@ -74,6 +80,7 @@ class Replicator(Protocol):
         Raises:
             SourceUnavailableError: No answer from the source.
             SourceNotReadyError: A setting or grant is missing.
+            ReplicatorBusyError: It cannot be begun at this moment.
         """
 
     def load_status(self, request_id: str) -> LoadStatus:

@@ -70,10 +70,9 @@ def complete_until(as_of: datetime, replication: Replication) -> datetime:
     replicator is well, and the newest change it landed is not newer than the data.
     """
     heard_at, committed_to = replication.heard_at, replication.committed_to
-    is_proven = replication.standing is Standing.WELL and heard_at is not None and committed_to is not None
-    if is_proven and committed_to <= as_of:  # type: ignore[operator]
-        return max(as_of, heard_at)  # type: ignore[type-var]
-    return as_of
+    if replication.standing is not Standing.WELL or heard_at is None or committed_to is None:
+        return as_of
+    return max(as_of, heard_at) if committed_to <= as_of else as_of
 
 
 def _brokenness(promise: Promise) -> tuple[float, str]:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from django import template
 from django.db.models import TextChoices
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -106,6 +107,12 @@ def moment(at: datetime | None) -> SafeString | str:
         return "-"
     at = at.astimezone(UTC)
     return format_html('<time datetime="{}">{}</time>', at.isoformat(), f"{at:%Y-%m-%d %H:%M:%S} UTC")
+
+
+@register.simple_tag
+def table_address(verb: str, table_id: int) -> str:
+    """Return where one asks a table for something."""
+    return reverse(f"admin:lakehouse_admin_tablestate_{verb}", args=[table_id])
 
 
 @register.filter(name="tone")

@@ -34,6 +34,7 @@ from lakehouse_admin.cli import (
     status,
     tables,
     usage,
+    verify_aws,
 )
 from lakehouse_admin.cli.verb import FAILURE, Output, Verb
 
@@ -61,6 +62,7 @@ VERBS: Mapping[str, Verb] = {
     "lineage": lineage,
     "metrics": metrics,
     "usage": usage,
+    "verify-aws": verify_aws,
 }
 
 

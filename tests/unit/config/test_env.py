@@ -122,10 +122,10 @@ def test_the_environment_wins_over_the_env_file(project: Path):
 
 
 def test_the_env_file_may_hold_comments_quotes_and_export(project: Path):
-    (project / ".env").write_text("# comment\n\nexport DJANGO_DEBUG='true'\nLAKEHOUSE_S3_BUCKET=\"lake\"\n")
+    (project / ".env").write_text("# comment\n\nexport DJANGO_DEBUG='true'\nLAKEHOUSE_S3_KMS_KEY=\"lake\"\n")
     found = read(project)
     assert found.debug
-    assert found.lakehouse.s3_bucket == "lake"
+    assert found.aws.kms_key == "lake"
 
 
 @pytest.mark.parametrize(
