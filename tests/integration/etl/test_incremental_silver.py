@@ -34,7 +34,8 @@ from etl.silver.changed import changed_rows
 from etl.silver.evolve import IncompatibleContractError
 from etl.silver.failpoint import Failpoint, Moment, ignore
 from etl.silver.load import loaded_table
-from etl.silver.replay import Replayed, replay
+from etl.silver.quarantine import waiting_rows
+from etl.silver.replay import Replayed, replay, replay_tables
 from etl.silver.table import SilverTable
 from tests.change_files import SLOT, Bronze, Change
 from tests.contracts import contract
@@ -387,6 +388,10 @@ def test_rows_that_do_not_conform_wait_in_quarantine(world: World, bronze: Bronz
     assert _refused(world, table) == expected
     assert _replay(world, table).remaining == 2  # As long as the column is as narrow.
     assert _refused(world, table) == expected
+    told = [(each.reason, each.rows) for each in waiting_rows(world.lake, [table.table])]
+    assert told == [(reason, 1) for _, reason in expected]
+    (replayed,) = replay_tables(world.lake, world.store, [table.table])
+    assert (replayed.resolved, replayed.remaining) == (0, 2)
 
 
 def test_a_replay_brings_nothing_back(world: World, bronze: Bronze) -> None:
