@@ -44,7 +44,7 @@ def handle(options: Mapping[str, object], output: Output) -> int:
             )
             for each in replayed
         ]
-        header = ("table", "resolved", "inserted", "updated", "deleted", "still refused")
+        header: Sequence[str] = ("table", "resolved", "inserted", "updated", "deleted", "still refused")
         found = [asdict(each) for each in replayed]
     else:
         waiting = quarantine.waiting_rows(lake_config(), tables)
