@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import ClassVar
 
-from etl.bronze.layout import CHANGES_PREFIX, LOADS_PREFIX
+from etl.bronze.layout import CHANGES_PREFIX, LOADS_PREFIX, table_prefix
 from etl.bronze.manifest import ChangeManifest, FileManifest, LoadManifest
 from etl.bronze.reader import BronzeDamagedError
 from etl.contracts.table import TableId
@@ -119,10 +119,6 @@ class ChangeLog:
             raise WindowBrokenError(f"{key} holds changes of the slot {manifest.slot}, not of {self._slot}.")
         if manifest.last_lsn != _last_lsn(key) or not manifest.previous_lsn < manifest.last_lsn:
             raise WindowBrokenError(f"{key} is not the flush that its name says.")
-        for file in manifest.files:
-            first, last = lsn_of(file.first_change_seq), lsn_of(file.last_change_seq)
-            if not manifest.previous_lsn < first <= last <= manifest.last_lsn:
-                raise WindowBrokenError(f"{key} names the file {file.key}, whose changes are another flush's.")
         if manifest.previous_lsn > position or (manifest.previous_lsn < position and not is_first):
             raise WindowBrokenError(
                 f"{key} continues from {Lsn(manifest.previous_lsn)}, but the flush before it ends at {Lsn(position)}."
@@ -152,9 +148,15 @@ def read_change_manifest(store: ObjectStore, key: str) -> ChangeManifest:
         StoreUnavailableError: The store did not answer.
     """
     try:
-        return ChangeManifest.from_json(store.get(key))
+        manifest = ChangeManifest.from_json(store.get(key))
+        ranges = [(lsn_of(file.first_change_seq), lsn_of(file.last_change_seq)) for file in manifest.files]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BronzeDamagedError(f"{key} is damaged: it is not the manifest of a flush.") from error
+    if not all(manifest.previous_lsn < first <= last <= manifest.last_lsn for first, last in ranges):
+        raise BronzeDamagedError(f"{key} is damaged: it names a file whose changes are another flush's.")
+    if not all(file.key.startswith(table_prefix(file.table)) for file in manifest.files):
+        raise BronzeDamagedError(f"{key} is damaged: it names a file that is another table's.")
+    return manifest
 
 
 def _last_lsn(key: str) -> int:

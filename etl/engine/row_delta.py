@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -47,8 +48,8 @@ from etl.engine.catalog import catalog_errors
 from etl.engine.live_files import LiveFiles, Manifest, PartitionValue
 from etl.ports.catalog import CatalogUnavailableError
 
-_FORMAT_VERSION = 2
-_COMPRESSION = "deflate"
+_FORMAT_VERSION: Final = 2
+_COMPRESSION: Final = "deflate"
 _PATH_FIELD_ID, _POSITION_FIELD_ID = 2147483546, 2147483545
 _PLACES = pa.schema(
     [
@@ -235,30 +236,31 @@ class _SnapshotWriter:
             avro_compression=_COMPRESSION,
         ) as writer:
             writer.add_manifests([each.file for each in manifests])
-        snapshot = Snapshot(
-            snapshot_id=self.snapshot_id,
-            parent_snapshot_id=parent_id,
-            manifest_list=location,
-            sequence_number=self._sequence_number,
-            summary=self._summary(),
-            schema_id=metadata.current_schema_id,
+        # pyiceberg's types know the fields by their names in JSON alone.
+        snapshot = Snapshot.model_validate(
+            {
+                "snapshot-id": self.snapshot_id,
+                "parent-snapshot-id": parent_id,
+                "manifest-list": location,
+                "sequence-number": self._sequence_number,
+                "summary": self._summary(),
+                "schema-id": metadata.current_schema_id,
+            }
         )
-        updates: list[TableUpdate] = [
-            AddSnapshotUpdate(snapshot=snapshot),
-            SetSnapshotRefUpdate(
-                snapshot_id=self.snapshot_id,
-                parent_snapshot_id=parent_id,
-                ref_name=MAIN_BRANCH,
-                type=SnapshotRefType.BRANCH,
-            ),
-        ]
+        main = {
+            "ref-name": MAIN_BRANCH,
+            "type": SnapshotRefType.BRANCH,
+            "snapshot-id": self.snapshot_id,
+            "parent-snapshot-id": parent_id,
+        }
+        updates: list[TableUpdate] = [AddSnapshotUpdate(snapshot=snapshot), SetSnapshotRefUpdate.model_validate(main)]
         if self._delta.remove_table_properties:
             updates.append(RemovePropertiesUpdate(removals=list(self._delta.remove_table_properties)))
         if self._delta.expire:
-            updates.append(RemoveSnapshotsUpdate(snapshot_ids=list(self._delta.expire)))
+            updates.append(RemoveSnapshotsUpdate.model_validate({"snapshot-ids": list(self._delta.expire)}))
         requirements = (
             AssertTableUUID(uuid=metadata.table_uuid),
-            AssertRefSnapshotId(ref=MAIN_BRANCH, snapshot_id=parent_id),
+            AssertRefSnapshotId.model_validate({"ref": MAIN_BRANCH, "snapshot-id": parent_id}),
         )
         return tuple(updates), requirements
 

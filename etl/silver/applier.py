@@ -193,7 +193,7 @@ class ChangeApplier:
 
         A table that cannot be compacted is opened anew with the next window, as it was.
         """
-        done = []
+        done: list[Compacted] = []
         for table, standing in self._standings.items():
             if standing.silver is None or len(done) >= most_partitions:
                 continue

@@ -7,7 +7,7 @@ older change brings no row back.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -16,8 +16,10 @@ from pyiceberg.catalog import Catalog
 from etl.bronze.layout import CHANGE_SEQ_FIELD, OLD_KEY_FIELD, OP_FIELD, OWN_FIELDS, UNCHANGED_FIELD
 from etl.contracts.store import read_contract
 from etl.contracts.table import TableContract, TableId
+from etl.engine.catalog import open_catalog
+from etl.engine.lake import LakeConfig
 from etl.engine.live_files import live_files
-from etl.engine.session import duckdb_errors
+from etl.engine.session import duckdb_errors, duckdb_session
 from etl.engine.sql import identifier, literal
 from etl.engine.tables import live_relation
 from etl.ports.object_store import ObjectStore
@@ -119,6 +121,26 @@ def replay(
         drop_rejects(quarantine, connection, live, gone=f"SELECT * FROM {_RESOLVED}")
         failpoint(Moment.QUARANTINED)
     return total
+
+
+def replay_tables(lake: LakeConfig, store: ObjectStore, tables: Sequence[TableId]) -> tuple[Replayed, ...]:
+    """Replay the quarantines of some tables, in the order given; leave out those without a row in it.
+
+    Raises:
+        TableNotLoadedError: A table has a quarantine, but no full load.
+        LakehouseError: Whatever else `replay` raises.
+    """
+    found = []
+    with open_catalog(lake) as catalog, duckdb_session(lake) as connection:
+        for table in tables:
+            if find_quarantine(catalog, table.lake_name) is None:
+                continue
+            silver = SilverTable(catalog, table.lake_name)
+            with connection.cursor() as cursor:
+                replayed = replay(silver, catalog, cursor, store, table)
+            if replayed.resolved or replayed.remaining:
+                found.append(replayed)
+    return tuple(found)
 
 
 def _selects(connection: duckdb.DuckDBPyConnection, store: ObjectStore, now: TableContract, part: str) -> Iterator[str]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
+from random import Random
 
 import duckdb
 import pytest
@@ -33,7 +34,8 @@ from etl.silver.changed import changed_rows
 from etl.silver.evolve import IncompatibleContractError
 from etl.silver.failpoint import Failpoint, Moment, ignore
 from etl.silver.load import loaded_table
-from etl.silver.replay import Replayed, replay
+from etl.silver.quarantine import waiting_rows
+from etl.silver.replay import Replayed, replay, replay_tables
 from etl.silver.table import SilverTable
 from tests.change_files import SLOT, Bronze, Change
 from tests.contracts import contract
@@ -45,6 +47,9 @@ pytestmark = pytest.mark.integration
 Key = tuple[int, int]
 Row = tuple[str | None, str | None, Decimal]
 """note, document (large: not sent again if it is as before), amount."""
+
+History = list[list[tuple]]
+"""Acts by transaction."""
 
 TEXTS = ("", "NULL", 'say "hi"', "two\nlines", "a,b", "\U0001f926", "\\N", "plain", None)
 _numbers = itertools.count()
@@ -148,7 +153,7 @@ class Model:
         self.table = table
         self.rows = dict(rows)
 
-    def act(self, act: tuple) -> list[Change]:
+    def act(self, act: tuple) -> list[Change]:  # noqa: PLR0911 - one for each act
         match act:
             case ("put", key, row) if key in self.rows:
                 return [self._update(key, key, row)]
@@ -197,7 +202,16 @@ class Model:
     small=st.sampled_from((0, 2, 4_000)),
     chance=st.randoms(use_true_random=False),
 )
-def test_silver_is_what_the_source_holds(world: World, first, history, cuts, windows, small, chance) -> None:
+def test_silver_is_what_the_source_holds(
+    world: World,
+    *,
+    first: dict[Key, Row],
+    history: History,
+    cuts: list[int],
+    windows: list[int],
+    small: int,
+    chance: Random,
+) -> None:
     """Whatever happens at the source, however it is cut into flushes and windows, repeated or compacted."""
     bronze, table = fresh_bronze(world), world.parts()
     model = Model(table, first)
@@ -234,7 +248,7 @@ def test_silver_is_what_the_source_holds(world: World, first, history, cuts, win
     assert world.rows(table) == world.scanned(table) == model.rows
 
 
-def _land(bronze: Bronze, model: Model, history, cuts) -> dict[int, dict[Key, Row]]:
+def _land(bronze: Bronze, model: Model, history: History, cuts: list[int]) -> dict[int, dict[Key, Row]]:
     """Land a history in flushes of so many transactions; return what the source held after each."""
     states = {bronze.lsn: dict(model.rows)}
     sizes = itertools.cycle(cuts)
@@ -302,7 +316,7 @@ def _refused(world: World, table: TableContract) -> list[tuple[Key | None, str]]
     return [(tuple(map(int, json.loads(key))) if key else None, reason) for key, reason in found.fetchall()]
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     first=st.dictionaries(keys, rows, max_size=4),
     history=st.lists(
@@ -324,7 +338,9 @@ def _refused(world: World, table: TableContract) -> list[tuple[Key | None, str]]
     cuts=st.lists(st.integers(1, 3), min_size=1, max_size=3),
     is_refused_at_first=st.booleans(),
 )
-def test_a_replay_makes_good_what_was_refused(world: World, first, history, cuts, is_refused_at_first) -> None:
+def test_a_replay_makes_good_what_was_refused(
+    world: World, *, first: dict[Key, Row], history: History, cuts: list[int], is_refused_at_first: bool
+) -> None:
     """Once the column is wider, silver is what the source holds, whatever happened to the refused rows since."""
     bronze, table = fresh_bronze(world), world.parts()
     if is_refused_at_first:
@@ -372,6 +388,10 @@ def test_rows_that_do_not_conform_wait_in_quarantine(world: World, bronze: Bronz
     assert _refused(world, table) == expected
     assert _replay(world, table).remaining == 2  # As long as the column is as narrow.
     assert _refused(world, table) == expected
+    told = [(each.reason, each.rows) for each in waiting_rows(world.lake, [table.table])]
+    assert told == [(reason, 1) for _, reason in expected]
+    (replayed,) = replay_tables(world.lake, world.store, [table.table])
+    assert (replayed.resolved, replayed.remaining) == (0, 2)
 
 
 def test_a_replay_brings_nothing_back(world: World, bronze: Bronze) -> None:
@@ -558,7 +578,7 @@ def test_a_new_load_replaces_all_and_older_changes_stay_out(world: World, bronze
 
 
 def test_files_stay_few_and_rows_stay_put(world: World, bronze: Bronze) -> None:
-    """A hundred windows leave no more files than a few, and compaction changes neither rows nor what changed."""
+    """Twenty windows leave no more files than a few, and compaction changes neither rows nor what changed."""
     table = world.parts()
     first = {(1, number): ("a", None, Decimal(number)) for number in range(50)}
     world.load(bronze, table, first)
@@ -567,7 +587,7 @@ def test_files_stay_few_and_rows_stay_put(world: World, bronze: Bronze) -> None:
     with pytest.MonkeyPatch.context() as patch, world.applier(table) as applier:
         patch.setattr(merge_on_read, "SMALL_FILE_ROWS", 20)
         log = ChangeLog(world.store, slot=SLOT, after_lsn=applier.start())
-        for number in range(30):
+        for number in range(20):
             bronze.flush([model.act(("note", (1, number % 50), str(number)))])
             _applied(applier, log.read())
         silver = SilverTable(world.catalog, table.table.lake_name)
