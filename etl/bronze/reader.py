@@ -13,7 +13,7 @@ from typing import ClassVar, cast
 
 from isal import isal_zlib
 
-from etl.bronze.layout import CHANGE_SEQ_FIELD, fields
+from etl.bronze.layout import CHANGE_SEQ_FIELD, change_fields, fields
 from etl.bronze.manifest import FileManifest
 from etl.contracts.table import TableContract
 from etl.engine.sql import identifier, literal
@@ -40,18 +40,25 @@ class BronzeDamagedError(OperatorError):
 
 
 def bronze_relation_sql(
-    contract: TableContract, uris: Sequence[str], *, null_marker: str = "", change_seq: str | None = None
+    contract: TableContract,
+    uris: Sequence[str],
+    *,
+    null_marker: str = "",
+    changes: bool = False,
+    change_seq: str | None = None,
 ) -> str:
     """Return DuckDB SQL, usable after FROM, that yields the files' rows with every column as text.
 
     Columns: ``Op``, ``_committed_at``, the contract's columns in order, ``_change_seq``,
-    then ``filename``. Unquoted text that is the null marker is NULL, ``""`` is the empty text.
+    of changes also ``_unchanged`` and ``_old_key``, then ``filename``. Unquoted text that is the
+    null marker is NULL, ``""`` is the empty text.
 
     Args:
         contract: The version under which the files were written.
         uris: Addresses of the files (`ObjectStore.uri`), at least one.
         null_marker: Unquoted text that means NULL (`FileManifest.null_marker`). Where it is not
             the empty text, an empty field is the empty text, quoted or not.
+        changes: Whether the files hold changes, not a full load.
         change_seq: What every row has as its change sequence; None if each carries its own.
 
     Raises:
@@ -59,7 +66,8 @@ def bronze_relation_sql(
     """
     if not uris:
         raise ValueError("reading bronze needs at least one file")
-    columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in fields(contract))
+    names = change_fields(contract) if changes else fields(contract)
+    columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in names)
     relation = (
         f"read_csv([{', '.join(literal(uri) for uri in uris)}], columns = {{{columns}}}, "
         "auto_detect = false, header = true, delim = ',', quote = '\"', escape = '\"', new_line = '\\n', "
