@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import cycle
 from pathlib import Path
 from typing import BinaryIO
@@ -29,7 +30,8 @@ from etl.contracts.table import TableId
 from etl.ports.object_store import StoreFullError
 from etl.ports.replicator import SourceNotReadyError, UnsupportedColumnError
 from etl.replicate.failpoint import Moment
-from etl.replicate.replicator import NotBegunError, UnselectedTableError, begin, replicate, resync
+from etl.replicate.replicator import begin, replicate, resync
+from etl.replicate.session import NotBegunError
 from etl.replicate.slot import SlotBusyError, SlotLostError
 from tests.integration.etl.conftest import Source
 from tests.integration.etl.replication import (
@@ -340,7 +342,8 @@ def test_shapes_change_between_changes(any_source: Source, store: DirectoryStore
     copy = newest_contract(other_store, table)
     assert newest is not None
     assert copy is not None
-    assert newest.fingerprint == copy.fingerprint
+    assert [(column.name, column.fill) for column in newest.columns] == [("id", None), ("a", None), ("c", "d")]
+    assert [replace(column, fill=None) for column in newest.columns] == list(copy.columns)
 
 
 PACE_SECONDS = 0.01  # Between two transactions of a writer, so that reading what came takes no longer than writing it.
@@ -455,11 +458,11 @@ def test_killed_while_the_first_load_is_taken_it_is_begun_anew(
     with pytest.raises(NotBegunError):
         replicate(config, store, stop=threading.Event())
     wait_until(lambda: source.execute("SELECT FROM pg_locks WHERE locktype = 'advisory'") == [])
-    assert begin(config, store) is not None
+    load = begin(config, store)
     source.execute("UPDATE items SET note = 'later' WHERE id = 1")
     follow(config, store, source)
     assert replayed(store, "items") == copied(source, other_store, "items")
-    assert begin(config, store) is None, "what was begun is not begun again"
+    assert begin(config, store).manifest == load.manifest, "what was begun is not begun again"
 
 
 def test_stopped_it_lands_what_it_received(source: Source, store: DirectoryStore):
@@ -501,9 +504,7 @@ def test_a_second_replicator_refuses_and_writes_nothing(source: Source, store: D
         first.catch_up()
         before = [info.key for info in store.list("")]
         with pytest.raises(SlotBusyError):
-            replicate(config, store, stop=threading.Event())
-        with pytest.raises(SlotBusyError):
-            resync(config, store)
+            replicate(replace(config, busy_seconds=1.0), store, stop=threading.Event())
         assert [info.key for info in store.list("")] == before
         source.execute("INSERT INTO t VALUES (2)")
         first.catch_up()
@@ -663,15 +664,29 @@ def test_a_large_transaction_needs_little_memory(
     assert first.last_lsn == second.previous_lsn
 
 
-def test_a_table_renamed_at_the_source_stops_the_replicator(source: Source, store: DirectoryStore):
-    source.execute("CREATE TABLE t (id int PRIMARY KEY)")
-    config = config_of(source, "t")
+def test_a_renamed_table_is_left_out_and_the_others_go_on(source: Source, store: DirectoryStore):
+    source.execute("CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE u (id int PRIMARY KEY)")
+    config = config_of(source, "t", "u")
     begin(config, store)
     source.execute("ALTER TABLE t RENAME TO v")
     source.execute("INSERT INTO v VALUES (1)")
-    with pytest.raises(UnselectedTableError, match=r"public\.v"):
-        replicate(config, store, stop=threading.Event())
-    assert changes(store) == []
+    source.execute("INSERT INTO u VALUES (1)")
+    with following(config, store, source) as running:
+        running.catch_up()
+        source.execute("INSERT INTO v VALUES (2)")
+        source.execute("INSERT INTO u VALUES (2)")
+        running.catch_up()
+        assert running.status is not None
+        (trouble,) = running.status.troubles
+    assert running.error is None
+    assert trouble.table == "public.t"
+    assert [(row["table"], row["id"]) for row in changes(store)] == [("public.u", "1"), ("public.u", "2")]
+    (gap,) = flushes(store)[-1].gaps
+    assert (str(gap.table), "public.v" in gap.message, "LAKEHOUSE_SOURCE_TABLES" in gap.guidance) == (
+        "public.t",
+        True,
+        True,
+    )
 
 
 @pytest.mark.parametrize(
@@ -753,7 +768,7 @@ def test_a_role_that_may_not_publish_is_told_the_sql_and_with_it_replicates(sour
         config = config_of(theirs, "t")
         with pytest.raises(SourceNotReadyError) as refused:
             begin(config, store)
-        source.execute(str(refused.value).partition("run: ")[2])
+        source.execute(str(refused.value).partition("owner: ")[2])
         begin(config, store)
         source.execute("INSERT INTO t VALUES (1)")
         follow(config, store, source)
@@ -769,13 +784,43 @@ def test_a_column_called_like_a_field_of_bronze_is_refused(source: Source, store
         begin(config_of(source, "t"), store)
 
 
-def test_a_row_longer_than_bronze_carries_is_refused_and_not_confirmed(source: Source, store: DirectoryStore):
-    source.execute("CREATE TABLE t (id int PRIMARY KEY, v text)")
-    config = config_of(source, "t")
+LONG = "repeat('x', 17 * 1024 * 1024)"
+
+
+def test_a_row_too_long_for_bronze_holds_up_no_other_table_and_a_resync_mends_its_own(
+    source: Source, store: DirectoryStore, other_store: DirectoryStore
+):
+    source.execute("CREATE TABLE t (id int PRIMARY KEY, v text); CREATE TABLE u (id int PRIMARY KEY)")
+    config = config_of(source, "t", "u")
     begin(config, store)
     source.execute("INSERT INTO t VALUES (1, repeat('x', 15 * 1024 * 1024))")
+    source.execute(f"BEGIN; INSERT INTO t VALUES (2, 'b'); INSERT INTO t VALUES (3, {LONG}); COMMIT")
+    source.execute("INSERT INTO u VALUES (1)")
     follow(config, store, source)
-    source.execute("INSERT INTO t VALUES (2, repeat('x', 17 * 1024 * 1024))")
-    with pytest.raises(UnsupportedColumnError, match="more than"):
-        replicate(config, store, stop=threading.Event())
-    assert [row["id"] for row in changes(store)] == ["1"]
+    source.execute("INSERT INTO t VALUES (4, 'd')")
+    source.execute("INSERT INTO u VALUES (2)")
+    with following(config, store, source) as running:
+        running.catch_up()
+        wait_until(lambda: running.status is not None and bool(running.status.troubles))
+        assert running.status is not None
+        (trouble,) = running.status.troubles
+        assert (trouble.table, "lakehouse resync" in trouble.guidance) == ("public.t", True)
+        (gap,) = flushes(store)[-1].gaps
+        assert trouble.since_lsn == gap.first_lsn
+        landed_keys = [(row["table"], row["id"]) for row in changes(store)]
+        assert ("public.u", "1") in landed_keys
+        assert ("public.u", "2") in landed_keys
+        assert [row for row in changes(store, "t") if int(str(row["_change_seq"])[:20]) == gap.first_lsn] == []
+
+        source.execute("UPDATE t SET v = 'short' WHERE id = 3")
+        running.catch_up()
+        resync(config, store, [TableId.parse("t")])
+        source.execute("INSERT INTO t VALUES (5, 'e')")
+        running.catch_up()
+        wait_until(lambda: running.status is not None and running.status.troubles == ())
+        source.execute("INSERT INTO u VALUES (3)")
+        running.catch_up()
+        assert flushes(store)[-1].gaps == ()
+    assert running.error is None
+    for table in ("t", "u"):
+        assert replayed(store, table) == copied(source, other_store, table)
