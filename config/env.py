@@ -36,6 +36,7 @@ SOURCE_TABLES = (
 
 _GIBIBYTE = 1024**3
 _SECRET_KEY_LENGTH = 50
+_TOKEN_CHARACTERS = 32
 _STACK_DATABASE_URLS = ("DATABASE_URL", "APP_DATABASE_URL", "LAKEHOUSE_SOURCE_URL", "LAKEHOUSE_CATALOG_URL")
 _INHERITED = (
     "PATH",
@@ -122,6 +123,12 @@ def _secret_key(text: str) -> str:
     return text
 
 
+def _token(text: str) -> str:
+    if len(text) < _TOKEN_CHARACTERS or not text.isascii() or any(each.isspace() for each in text):
+        raise ValueError(f"must have at least {_TOKEN_CHARACTERS} letters, digits and signs, without spaces")
+    return text
+
+
 def _words(text: str) -> tuple[str, ...]:
     words = tuple(word.strip() for word in text.split(",") if word.strip())
     if not words:
@@ -178,6 +185,8 @@ class LakehouseEnv:
     job_memory_bytes: int = _variable("LAKEHOUSE_JOB_MEMORY_BYTES", _positive, default=2 * _GIBIBYTE)
     s3_bucket: str | None = _variable("LAKEHOUSE_S3_BUCKET", str)
     s3_endpoint: str | None = _variable("LAKEHOUSE_S3_ENDPOINT", _http_url)
+    metrics_token: str | None = _variable("LAKEHOUSE_METRICS_TOKEN", _token, secret=True)
+    """Whoever sends it may read `/metrics`."""
     supervised: bool = _variable("LAKEHOUSE_SUPERVISED", _boolean, default=False)
     """Set by a supervisor for the processes it starts."""
 

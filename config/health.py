@@ -1,4 +1,8 @@
-"""`/healthz`: whether database, broker and a worker answer, told quickly and without details."""
+"""`/healthz` and `/readyz`: whether the parts answer, told quickly and without details.
+
+`/healthz` is about the whole stack: database, broker and a worker. `/readyz` is about this web
+server: a load balancer sends it requests while database and broker answer, workers or not.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +25,17 @@ _PING_SECONDS = 0.7
 @require_safe
 def healthz(_request: HttpRequest) -> JsonResponse:
     """Answer 200 if every part answers within a second, else 503 naming the parts that do not."""
-    missing = missing_parts({"database": _database, "broker": _broker, "worker": _worker})
+    return _answer({"database": _database, "broker": _broker, "worker": _worker})
+
+
+@require_safe
+def readyz(_request: HttpRequest) -> JsonResponse:
+    """Answer 200 if what pages are made from answers within a second, else 503 naming what does not."""
+    return _answer({"database": _database, "broker": _broker})
+
+
+def _answer(probes: dict[str, Callable[[], bool]]) -> JsonResponse:
+    missing = missing_parts(probes)
     if missing:
         return JsonResponse({"status": "unavailable", "missing": missing}, status=503)
     return JsonResponse({"status": "ok"})

@@ -6,14 +6,19 @@ from django.contrib import admin
 from django.contrib.auth import views as auth
 from django.urls import include, path
 
-from config.health import healthz
+from config.health import healthz, readyz
 from config.home import home
+from config.metrics import metrics
+from lakehouse_admin.admin.lineage import lineage
 
 urlpatterns = [
     path("", home, name="home"),
     path("login/", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout/", auth.LogoutView.as_view(), name="logout"),
     path("healthz", healthz, name="healthz"),
+    path("readyz", readyz, name="readyz"),
+    path("metrics", metrics, name="metrics"),
+    path("admin/lineage/", admin.site.admin_view(lineage), name="lineage"),
     path("admin/", admin.site.urls),
     path("api/v1/", include("saas.api.urls")),
     path("t/<slug:tenant_slug>/", include("dashboards.urls")),

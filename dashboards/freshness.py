@@ -24,30 +24,52 @@ class Freshness:
     age: timedelta
     is_stale: bool
     """Older than the models promise."""
-    promise_hours: int
+    promise_seconds: int
+    withheld: datetime | None = None
+    """Where newer data stands that broke a check and is kept from readers, in the tenant's time zone."""
 
     @classmethod
-    def of(cls, publication: Publication, *, timezone: str, promise_hours: int, now: datetime) -> Self:
+    def of(
+        cls,
+        publication: Publication,
+        *,
+        timezone: str,
+        promise_seconds: int,
+        now: datetime,
+        withheld: datetime | None = None,
+    ) -> Self:
         """Compare the publication with the clock.
 
         Args:
             publication: What the page shows.
             timezone: IANA name of the tenant's zone.
-            promise_hours: How old the data may be.
+            promise_seconds: How old the data may be.
             now: The present, an aware time.
+            withheld: Where newer data stands that was not published; None if there is none.
         """
         age = max(now - publication.as_of, timedelta(0))
         return cls(
             as_of=publication.as_of.astimezone(ZoneInfo(timezone)),
             age=age,
-            is_stale=age > timedelta(hours=promise_hours),
-            promise_hours=promise_hours,
+            is_stale=age > timedelta(seconds=promise_seconds),
+            promise_seconds=promise_seconds,
+            withheld=withheld.astimezone(ZoneInfo(timezone)) if withheld else None,
         )
+
+    @property
+    def promise(self) -> str:
+        """How old the data may be: ``1 hour``."""
+        return in_words(self.promise_seconds)
 
     @property
     def absolute(self) -> str:
         """``23 Nov 2026, 08:58 CET``."""
-        return f"{self.as_of.day} {self.as_of:%b %Y, %H:%M %Z}"
+        return _absolute(self.as_of)
+
+    @property
+    def withheld_absolute(self) -> str:
+        """The same of the data that is kept from readers; empty if there is none."""
+        return _absolute(self.withheld) if self.withheld else ""
 
     @property
     def iso(self) -> str:
@@ -66,5 +88,21 @@ class Freshness:
         return _ago(hours, "hour") if hours < _HOURS_SAID_IN_HOURS else _ago(hours // _DAY_HOURS, "day")
 
 
+def _absolute(at: datetime) -> str:
+    return f"{at.day} {at:%b %Y, %H:%M %Z}"
+
+
+def in_words(seconds: int) -> str:
+    """Return a length of time in its largest whole unit up to hours: ``90 seconds``, ``5 minutes``, ``24 hours``."""
+    if seconds % _MINUTE_SECONDS:
+        return _counted(seconds, "second")
+    minutes = seconds // _MINUTE_SECONDS
+    return _counted(minutes, "minute") if minutes % _HOUR_MINUTES else _counted(minutes // _HOUR_MINUTES, "hour")
+
+
 def _ago(number: int, unit: str) -> str:
-    return f"{number} {unit}{'' if number == 1 else 's'} ago"
+    return f"{_counted(number, unit)} ago"
+
+
+def _counted(number: int, unit: str) -> str:
+    return f"{number} {unit}{'' if number == 1 else 's'}"

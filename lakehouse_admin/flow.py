@@ -5,12 +5,12 @@ or by anyone else. Each call claims the run, takes the steps that are due, and s
 come back. It never waits. What to do next is decided from the database alone, so it does
 not matter which worker calls, how often, or what happened to the one before.
 
-    QUEUED -> RUNNING: REPLICATE -> SILVER -> QUALITY -> GOLD -> PUBLISH -> SUCCEEDED
+    QUEUED -> RUNNING: REPLICATE -> SILVER -> QUALITY and GOLD -> PUBLISH -> SUCCEEDED
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import cast
@@ -22,6 +22,7 @@ from etl.ports import Lakehouse
 from lakehouse_admin.actions.publish import publish
 from lakehouse_admin.claim import Claim, ClaimLostError, claim_run, holding, release
 from lakehouse_admin.models import PipelineRun, StageRun, TableResult
+from lakehouse_admin.record_checks import record_checks
 from lakehouse_admin.record_event import record_event
 from lakehouse_admin.retry import Verdict, guidance_for, policy_for
 from lakehouse_admin.stages.gold import Gold
@@ -30,7 +31,7 @@ from lakehouse_admin.stages.quality import Quality
 from lakehouse_admin.stages.replicate import Replicate
 from lakehouse_admin.stages.silver import Silver
 from lakehouse_admin.stages.work import Done, Facts, Failure, Outcome, Work, Working
-from lakehouse_admin.states import EventLevel, RunState, Stage, StageState
+from lakehouse_admin.states import STAGE_NEEDS, EventLevel, RunState, Stage, StageState
 from lakehouse_admin.transition import transition
 
 STAGES: Mapping[Stage, Work] = {
@@ -40,7 +41,7 @@ STAGES: Mapping[Stage, Work] = {
     Stage.GOLD: Gold(),
     Stage.PUBLISH: Publish(),
 }
-"""Every stage, in order."""
+"""How each stage is done; `states.STAGE_NEEDS` says when."""
 
 _POLL_PATIENCE = timedelta(minutes=10)
 """How long a job may be unreachable before its attempt counts as failed."""
@@ -105,10 +106,23 @@ def _step(claim: Claim, lakehouse: Lakehouse, now: datetime) -> float | None:
         return _cancel(claim, run, lakehouse, now)
     if run.state != RunState.RUNNING:
         return None
-    attempt = next(each for each in current_attempts(run).values() if each.state != StageState.SUCCEEDED)
-    if attempt.state == StageState.PENDING:
-        return _start(claim, attempt, lakehouse, now)
-    return _poll(claim, attempt, lakehouse, now)
+    delays_seconds = []
+    for attempt in _due(run):
+        step = _start if attempt.state == StageState.PENDING else _poll
+        delay_seconds = step(claim, attempt, lakehouse, now)
+        if delay_seconds == 0:
+            return 0  # Something changed: look at everything anew.
+        delays_seconds.append(delay_seconds)
+    return min(delays_seconds)
+
+
+def _due(run: PipelineRun) -> Iterator[StageRun]:
+    """Yield the attempts, in stage order, that wait for no other stage."""
+    attempts = current_attempts(run)
+    done = {stage for stage, attempt in attempts.items() if attempt.state == StageState.SUCCEEDED}
+    for stage, attempt in attempts.items():
+        if stage not in done and STAGE_NEEDS[stage] <= done:
+            yield attempt
 
 
 def _start(claim: Claim, attempt: StageRun, lakehouse: Lakehouse, now: datetime) -> float:
@@ -130,7 +144,7 @@ def _submit(claim: Claim, attempt: StageRun, lakehouse: Lakehouse, now: datetime
     try:
         job_id = STAGES[Stage(attempt.stage)].start(attempt, lakehouse)
     except Exception as error:  # noqa: BLE001 - whatever it is, `retry.py` decides; a run must never hang
-        return _record(claim, attempt, Failure.of(error), now)
+        return _record(claim, attempt, Failure.of(error), lakehouse, now)
     with holding(claim):
         StageRun.objects.filter(pk=attempt.pk).update(job_id=job_id)
     return 0
@@ -147,10 +161,10 @@ def _poll(claim: Claim, attempt: StageRun, lakehouse: Lakehouse, now: datetime) 
         outcome = Failure.of(error)
     except Exception as error:  # noqa: BLE001 - whatever it is, `retry.py` decides; a run must never hang
         outcome = Failure.of(error)
-    return _record(claim, attempt, outcome, now)
+    return _record(claim, attempt, outcome, lakehouse, now)
 
 
-def _record(claim: Claim, attempt: StageRun, outcome: Outcome, now: datetime) -> float:
+def _record(claim: Claim, attempt: StageRun, outcome: Outcome, lakehouse: Lakehouse, now: datetime) -> float:
     """Write down what a stage reported, if the claim still holds; return the seconds until the next step."""
     if isinstance(outcome, Working):
         with holding(claim):
@@ -166,9 +180,41 @@ def _record(claim: Claim, attempt: StageRun, outcome: Outcome, now: datetime) ->
             outcome = Failure.of(error)
             attempt.refresh_from_db()
     if isinstance(outcome, Failure):
-        with holding(claim) as run:
-            _record_failure(run, attempt, outcome, now)
+        return _fail(claim, attempt, outcome, lakehouse, now)
     return 0
+
+
+def _fail(claim: Claim, attempt: StageRun, failure: Failure, lakehouse: Lakehouse, now: datetime) -> float:
+    """Record a failure; one that ends the run also ends the stages beside it, before anyone is told."""
+    beside: list[StageRun] = []
+    if policy_for(failure.error_class).backoff_before(attempt.retries + 1) is None:
+        beside = [each for each in _open_attempts(attempt.run) if each.pk != attempt.pk]
+        if not _end_jobs(beside, lakehouse):
+            return 1.0  # Asked again, the stage gives the same answer.
+    with holding(claim) as run:
+        _record_failure(run, attempt, failure, now)
+        if run.state != RunState.RUNNING:
+            for each in beside:
+                if each.state == StageState.RUNNING:
+                    transition(each, to=StageState.CANCELLED, finished_at=now)
+    return 0
+
+
+def _open_attempts(run: PipelineRun) -> list[StageRun]:
+    """Return the attempts that run, or wait to."""
+    waiting = {StageState.PENDING, StageState.RUNNING}
+    return [attempt for attempt in current_attempts(run).values() if attempt.state in waiting]
+
+
+def _end_jobs(attempts: Sequence[StageRun], lakehouse: Lakehouse) -> bool:
+    """End the long work of those that run; tell whether all of it has ended."""
+    try:
+        for attempt in attempts:
+            if attempt.state == StageState.RUNNING:
+                STAGES[Stage(attempt.stage)].cancel(attempt, lakehouse)
+    except TransientError:
+        return False
+    return True
 
 
 def _record_done(run: PipelineRun, attempt: StageRun, done: Done, now: datetime) -> None:
@@ -177,6 +223,7 @@ def _record_done(run: PipelineRun, attempt: StageRun, done: Done, now: datetime)
         return  # Cancelled while pinning: the next step ends it, nothing is published.
     transition(attempt, to=StageState.SUCCEEDED, result=done.result, polled_at=now, finished_at=now)
     _record_tables(run, done.tables)
+    record_checks(run, stage, done.checks, at=now)
     if done.run:
         PipelineRun.objects.filter(pk=run.pk).update(**done.run)
         run.refresh_from_db(fields=list(done.run))
@@ -204,6 +251,7 @@ def _record_failure(run: PipelineRun, attempt: StageRun, failure: Failure, now: 
         result=failure.result,
     )
     _record_tables(run, failure.tables)
+    record_checks(run, stage, failure.checks, at=now)
     reason = f" ({failure.exit_reason})" if failure.exit_reason else ""
     record_event(
         run,
@@ -246,17 +294,9 @@ def _record_failure(run: PipelineRun, attempt: StageRun, failure: Failure, now: 
 
 def _cancel(claim: Claim, run: PipelineRun, lakehouse: Lakehouse, now: datetime) -> float | None:
     """End what runs, then the run."""
-    open_attempts = [
-        attempt
-        for attempt in current_attempts(run).values()
-        if attempt.state in {StageState.PENDING, StageState.RUNNING}
-    ]
-    for attempt in open_attempts:
-        if attempt.state == StageState.RUNNING:
-            try:
-                STAGES[Stage(attempt.stage)].cancel(attempt, lakehouse)
-            except TransientError:
-                return 1.0  # Not cancelled before its job has ended.
+    open_attempts = _open_attempts(run)
+    if not _end_jobs(open_attempts, lakehouse):
+        return 1.0  # Not cancelled before its jobs have ended.
     with holding(claim) as held:
         for attempt in open_attempts:
             transition(attempt, to=StageState.CANCELLED, finished_at=now)

@@ -95,7 +95,7 @@ STAGE = Machine(
         StageState.RUNNING: "Its job has been submitted and is being polled.",
         StageState.SUCCEEDED: "Its job ended well and its results are recorded.",
         StageState.FAILED: "This attempt ended with an error; another attempt may follow as a row of its own.",
-        StageState.CANCELLED: "Its job was ended, or it never started, because the run was cancelled.",
+        StageState.CANCELLED: "Its job was ended, or it never started: the run was cancelled, or one beside it failed.",
     },
     moves={
         StageState.PENDING: frozenset({StageState.RUNNING, StageState.FAILED, StageState.CANCELLED}),
@@ -143,12 +143,31 @@ class Stage(TextChoices):
     PUBLISH = "publish", "Publish"
 
 
+STAGE_NEEDS: Mapping[Stage, frozenset[Stage]] = {
+    Stage.REPLICATE: frozenset(),
+    Stage.SILVER: frozenset({Stage.REPLICATE}),
+    Stage.QUALITY: frozenset({Stage.SILVER}),
+    Stage.GOLD: frozenset({Stage.SILVER}),
+    Stage.PUBLISH: frozenset({Stage.QUALITY, Stage.GOLD}),
+}
+"""What must have succeeded before a stage starts. QUALITY and GOLD only read silver, so they go side by side."""
+
+
 class Reconciliation(TextChoices):
     """What comparing a table's silver rows with the source's found, as of one LSN."""
 
     UNKNOWN = "unknown", "Not compared"
     EQUAL = "equal", "Equal"
     DIFFERENT = "different", "Different"
+
+
+class CheckVerdict(TextChoices):
+    """What became of a check, as `etl.quality.execute.Verdict`."""
+
+    PASSED = "passed", "Passed"
+    WARNED = "warned", "Warns"
+    BLOCKED = "blocked", "Blocks"
+    NOT_JUDGED = "not_judged", "Not judged"
 
 
 class Health(TextChoices):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from etl.gold.compile import load_models
-from etl.gold.model import GoldModel
+from etl.gold.model import Audience, GoldModel
 
 
 @cache
@@ -14,6 +14,14 @@ def models() -> tuple[GoldModel, ...]:
     return load_models()
 
 
-def freshness_promise_hours() -> int:
-    """Return how old the data may be at most: the strictest promise of any model."""
-    return min(model.freshness_hours for model in models())
+def tenant_models() -> tuple[GoldModel, ...]:
+    """Return the models that a tenant may read, by name."""
+    return tuple(model for model in models() if model.audience is Audience.TENANT)
+
+
+def freshness_promise_seconds() -> int:
+    """Return how old a page's data may be: once this has passed, no number computed from the tenant's rows is fresh.
+
+    What a transform learned from months of rows is no measure of that.
+    """
+    return max(model.freshness_seconds for model in tenant_models() if model.transform is None)

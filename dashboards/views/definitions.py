@@ -6,7 +6,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from dashboards.metrics.definitions import models
+from dashboards.freshness import in_words
+from dashboards.metrics.definitions import tenant_models
 from dashboards.views.looking import tenant_of
 
 
@@ -17,7 +18,12 @@ def definitions(request: HttpRequest, tenant_slug: str) -> HttpResponse:
     context = {
         "tenant": tenant_of(request),
         "models": [
-            {"model": model, "sql": model.query.sql("duckdb", pretty=True, comments=False)} for model in models()
+            {
+                "model": model,
+                "promise": in_words(model.freshness_seconds),
+                "sql": model.query.sql("duckdb", pretty=True, comments=False),
+            }
+            for model in tenant_models()
         ],
     }
     return render(request, "dashboards/definitions.html", context)

@@ -23,13 +23,13 @@ from etl.gold.lint import check_portable, line_of
 from etl.gold.model import (
     MODEL_SCHEMA,
     SILVER_SCHEMA,
-    Check,
     GoldModel,
     ModelCycleError,
     OutputMismatchError,
     UnknownReferenceError,
 )
 from etl.gold.shims import expand
+from etl.quality.checks import Check
 
 Dialect = Literal["duckdb", "spark", "trino"]
 
@@ -37,14 +37,18 @@ MODELS_FOLDER = Path(__file__).with_name("models")
 
 SilverSchemas = Mapping[str, tuple[str, ...]]
 """Column names of every silver table, by bare table name."""
+Known = Mapping[str, tuple[str, ...]]
+"""Column names of every table, by qualified name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompiledCheck:
-    """A check whose SQL is parsed and portable."""
+    """A check whose SQL is parsed and portable, and whose every reference is known."""
 
     check: Check
     query: exp.Query
+    inputs: frozenset[str]
+    """Qualified names of the tables it reads, the checked one included."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +61,7 @@ class CompiledModel:
     checks: tuple[CompiledCheck, ...]
 
     def sql(self, dialect: Dialect, *, as_of: datetime) -> str:
-        """Return the SELECT whose columns are exactly the declared ones, in order and type.
+        """Return the SELECT whose columns are exactly `GoldModel.selected`, in order and type.
 
         Engines disagree on result types (``SUM`` of a decimal, ``RANK``), so the declared
         type is cast outside rather than inferred.
@@ -67,8 +71,8 @@ class CompiledModel:
             as_of: Source time at which the data stands.
         """
         declared = [
-            exp.cast(exp.column(column.name), _type_in(column.type, dialect)).as_(column.name)
-            for column in self.model.columns
+            exp.cast(exp.column(name), _type_in(logical_type, dialect)).as_(name)
+            for name, logical_type in self.model.selected
         ]
         query = expand(self.model.query, as_of=as_of)
         return exp.select(*declared).from_(query.subquery("model")).sql(dialect, comments=False, pretty=True)
@@ -123,45 +127,66 @@ def compile_models(models: Iterable[GoldModel], *, silver: SilverSchemas) -> tup
         raise ModelCycleError(problem, file=first.file, line=_line_of_reference(first, circle)) from error
 
 
-def _compile(model: GoldModel, known: Mapping[str, tuple[str, ...]]) -> CompiledModel:
+def compile_check(check: Check, *, file: str, known: Known) -> CompiledCheck:
+    """Parse a check and find everything it names.
+
+    Args:
+        check: A check of a model or of a suite.
+        file: Where it stands, for messages.
+        known: Column names of every table it may read, by qualified name.
+
+    Raises:
+        ModelSyntaxError: It is not one SELECT.
+        NotPortableError: It leaves the portable subset.
+        UnknownReferenceError: A table or column does not exist.
+    """
+    query = parse_query(check.sql, file=file, line=check.line)
+    _shift_lines(query, check.line)
+    check_portable(query, file=file)
+    inputs = _references(query, file, known)
+    _check_columns(query, file, known)
+    return CompiledCheck(check=check, query=query, inputs=frozenset(inputs))
+
+
+def _compile(model: GoldModel, known: Known) -> CompiledModel:
     _check_output(model)
-    inputs = _references(model.query, model, known)
-    _check_columns(model.query, model, known)
+    inputs = _references(model.query, model.file, known)
+    _check_columns(model.query, model.file, known)
     if model.table in inputs:
         line = _line_of_reference(model, (model.table,))
         raise ModelCycleError(f"{model.table} reads itself", file=model.file, line=line)
-    checks = []
-    for check in model.checks:
-        query = parse_query(check.sql, file=model.file, line=check.line)
-        _shift_lines(query, check.line)
-        check_portable(query, file=model.file)
-        inputs |= _references(query, model, known) - {model.table}
-        _check_columns(query, model, known)
-        checks.append(CompiledCheck(check=check, query=query))
-    return CompiledModel(model=model, inputs=tuple(sorted(inputs)), checks=tuple(checks))
+    checks = tuple(compile_check(check, file=model.file, known=known) for check in model.checks)
+    for check in checks:
+        inputs |= check.inputs - {model.table}
+    return CompiledModel(model=model, inputs=tuple(sorted(inputs)), checks=checks)
 
 
 def _check_output(model: GoldModel) -> None:
     """Compare the SELECT's columns with the declared ones, by name."""
     selected = model.query.selects
+    wanted = [name for name, _ in model.selected]
     names = [expression.alias_or_name for expression in selected]
     for expression, name in zip(selected, names, strict=True):
         line = line_of(expression)
         if not name:
             problem = f"give {expression.sql('duckdb')} a name with AS"
             raise OutputMismatchError(problem, file=model.file, line=line)
-        if name not in model.column_names:
+        if name not in wanted:
             problem = f"column {name} is selected but not described; add it under columns"
+            if model.transform:
+                problem = f"column {name} is selected but the transform {model.transform} does not take it; remove it"
             raise OutputMismatchError(problem, file=model.file, line=line)
         if names.count(name) > 1:
             raise OutputMismatchError(f"column {name} is selected twice", file=model.file, line=line)
-    for name in model.column_names:
+    for name in wanted:
         if name not in names:
             problem = f"column {name} is described but not selected; add it to the SELECT or remove it"
+            if model.transform:
+                problem = f"the transform {model.transform} needs the column {name}; add it to the SELECT"
             raise OutputMismatchError(problem, file=model.file, line=line_of(model.query))
 
 
-def _references(query: exp.Query, model: GoldModel, known: Mapping[str, tuple[str, ...]]) -> set[str]:
+def _references(query: exp.Query, file: str, known: Known) -> set[str]:
     """Return the qualified tables that ``query`` reads."""
     ctes = {cte.alias for cte in query.find_all(exp.CTE)}
     tables = set()
@@ -171,23 +196,23 @@ def _references(query: exp.Query, model: GoldModel, known: Mapping[str, tuple[st
         name = f"{table.db}.{table.name}" if table.db else table.name
         if name not in known:
             problem = f"there is no table {name}; known are {', '.join(sorted(known))}"
-            raise UnknownReferenceError(problem, file=model.file, line=line_of(table))
+            raise UnknownReferenceError(problem, file=file, line=line_of(table))
         tables.add(name)
     return tables
 
 
-def _check_columns(query: exp.Query, model: GoldModel, known: Mapping[str, tuple[str, ...]]) -> None:
+def _check_columns(query: exp.Query, file: str, known: Known) -> None:
     tables: dict[str, dict[str, dict[str, str]]] = {SILVER_SCHEMA: {}, MODEL_SCHEMA: {}}
-    for table, columns in known.items():
-        db, _, name = table.partition(".")
-        tables[db][name] = dict.fromkeys(columns, "unknown")
-    schema: dict[str, object] = dict(tables)
+    for table in query.find_all(exp.Table):  # Only those read: sqlglot normalises each anew for every query.
+        if table.db:
+            tables[table.db][table.name] = dict.fromkeys(known[f"{table.db}.{table.name}"], "unknown")
+    schema: dict[str, object] = {db: columns for db, columns in tables.items() if columns}
     try:
         qualify(query.copy(), schema=schema, dialect="duckdb", quote_identifiers=False)
     except OptimizeError as error:
         name, line = _unresolved(query, str(error))
         problem = f"there is no column {name} in the tables read here" if name else str(error)
-        raise UnknownReferenceError(problem, file=model.file, line=line) from error
+        raise UnknownReferenceError(problem, file=file, line=line) from error
 
 
 def _unresolved(query: exp.Query, message: str) -> tuple[str, int]:

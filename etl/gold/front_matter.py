@@ -1,7 +1,7 @@
 """Read a model file: the comment at its head, then one SELECT.
 
-The comment is YAML between ``/* model`` and ``*/``. Everything in it is required, because
-a metric without a definition is a support ticket: see `docs/adr/0008-gold-models.md`.
+The comment is YAML between ``/* model`` and ``*/``. Nearly everything in it is required,
+because a metric without a definition is a support ticket: see `docs/adr/0008-gold-models.md`.
 """
 
 from __future__ import annotations
@@ -12,17 +12,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import sqlglot
-import yaml
 from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
 
 from etl.contracts.types import LogicalType, family
+from etl.gold import transforms
 from etl.gold.lint import check_portable
-from etl.gold.model import Check, FrontMatterError, GoldColumn, GoldModel, ModelSyntaxError
+from etl.gold.model import TENANT_COLUMN, Audience, FrontMatterError, GoldColumn, GoldModel, ModelSyntaxError
+from etl.quality.checks import Check, key_checks, read_checks
+from etl.quality.yaml_lines import read_yaml
 
 _HEAD = re.compile(r"/\* model\n(?P<yaml>.*?)\n\*/\n", re.DOTALL)
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
-_KEYS = ("title", "question", "grain", "freshness_hours", "incremental_key", "columns", "checks")
+_KEYS = ("title", "question", "grain", "freshness_seconds", "incremental_key", "columns", "checks")
+_OPTIONAL_KEYS = ("audience", "transform")
 _NUMBERS = {LogicalType.INTEGER, LogicalType.BIGINT, LogicalType.DOUBLE, LogicalType.DECIMAL}
 _TYPES = {LogicalType.BOOLEAN, LogicalType.TEXT, LogicalType.DATE, LogicalType.TIMESTAMPTZ, *_NUMBERS}
 
@@ -89,6 +92,7 @@ def parse_model(text: str, *, file: str) -> GoldModel:
         raise FrontMatterError("the file must begin with `/* model`, YAML, and `*/` on its own line", file=file, line=1)
     front = _read_yaml(head["yaml"], file=file)
     columns = _columns(front)
+    transform = _transform(front, columns)
     query = parse_query(text, file=file)
     check_portable(query, file=file)
     return GoldModel(
@@ -98,10 +102,15 @@ def parse_model(text: str, *, file: str) -> GoldModel:
         question=front.text(front.data, "question"),
         grain=_known_columns(front, "grain", columns),
         columns=columns,
-        freshness_hours=_freshness_hours(front),
+        freshness_seconds=_freshness_seconds(front),
         incremental_key=_known_columns(front, "incremental_key", columns),
+        audience=_audience(front, columns),
         checks=_checks(front, table=f"gold.{name}", columns=columns),
         query=query,
+        transform=transform,
+        selected=tuple(transforms.load(transform).INPUTS)
+        if transform
+        else tuple((column.name, column.type) for column in columns),
     )
 
 
@@ -132,41 +141,21 @@ def parse_query(sql: str, *, file: str, line: int = 1) -> exp.Query:
 
 def _read_yaml(text: str, *, file: str) -> _FrontMatter:
     first_line = 2  # the YAML begins below `/* model`
-    try:
-        tree = yaml.compose(text, Loader=yaml.SafeLoader)
-        lines: dict[Path_, int] = {}
-        if tree is not None:
-            _index_lines(tree, (), first_line, lines, file)
-        data = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        line = first_line + (error.problem_mark.line if error.problem_mark else 0)
-        raise FrontMatterError(f"the YAML cannot be read: {error.problem}", file=file, line=line) from error
+    data, lines = read_yaml(
+        text,
+        first_line=first_line,
+        refuse=lambda problem, line: FrontMatterError(problem, file=file, line=line),
+    )
     if not isinstance(data, dict):
         raise FrontMatterError(f"the front matter must give {', '.join(_KEYS)}", file=file, line=first_line)
     front = _FrontMatter(file=file, data=data, lines=lines)
     for key in data:
-        if key not in _KEYS:
-            raise front.error(f"`{key}` is not known; the keys are {', '.join(_KEYS)}", key)
+        if key not in _KEYS + _OPTIONAL_KEYS:
+            raise front.error(f"`{key}` is not known; the keys are {', '.join(_KEYS + _OPTIONAL_KEYS)}", key)
     for key in _KEYS:
         if key not in data:
             raise front.error(f"`{key}` is missing; the keys are {', '.join(_KEYS)}")
     return front
-
-
-def _index_lines(node: yaml.Node, path: Path_, first_line: int, lines: dict[Path_, int], file: str) -> None:
-    """Note the line of every key; refuse a key given twice, of which YAML would keep the last without a word."""
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            here = (*path, key.value)
-            line = first_line + key.start_mark.line
-            if here in lines:
-                raise FrontMatterError(f"`{key.value}` is given twice", file=file, line=line)
-            lines[here] = line
-            _index_lines(value, here, first_line, lines, file)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            lines[*path, index] = first_line + value.start_mark.line
-            _index_lines(value, (*path, index), first_line, lines, file)
 
 
 def _columns(front: _FrontMatter) -> tuple[GoldColumn, ...]:
@@ -178,8 +167,9 @@ def _columns(front: _FrontMatter) -> tuple[GoldColumn, ...]:
 
 def _column(front: _FrontMatter, name: str, given: object) -> GoldColumn:
     path = ("columns", name)
-    if not isinstance(given, dict) or not given.keys() <= {"type", "unit", "description"}:
-        raise front.error(f"column {name} must have type and description, and unit if it is a number", *path)
+    if not isinstance(given, dict) or not given.keys() <= {"type", "unit", "description", "formula"}:
+        problem = f"column {name} must have type and description, unit if it is a number, formula if it is computed"
+        raise front.error(problem, *path)
     logical_type = front.text(given, "type", *path)
     try:
         kind = family(logical_type)
@@ -192,11 +182,13 @@ def _column(front: _FrontMatter, name: str, given: object) -> GoldColumn:
     if kind in _NUMBERS and not is_key:
         front.text(given, "unit", *path)
     unit = given.get("unit")
+    is_quotient = kind is LogicalType.DOUBLE and "transform" not in front.data
     return GoldColumn(
         name=name,
         type=logical_type,
         description=front.text(given, "description", *path),
         unit=None if unit is None else str(unit),
+        formula=front.text(given, "formula", *path) if is_quotient or "formula" in given else None,
     )
 
 
@@ -208,56 +200,50 @@ def _known_columns(front: _FrontMatter, key: str, columns: Sequence[GoldColumn])
     return names
 
 
-def _freshness_hours(front: _FrontMatter) -> int:
-    hours = front.data["freshness_hours"]
-    if not isinstance(hours, int) or hours <= 0:
-        raise front.error("freshness_hours must be a whole number of hours above 0", "freshness_hours")
-    return hours
+def _freshness_seconds(front: _FrontMatter) -> int:
+    seconds = front.data["freshness_seconds"]
+    if not isinstance(seconds, int) or isinstance(seconds, bool) or seconds <= 0:
+        raise front.error("freshness_seconds must be a whole number of seconds above 0", "freshness_seconds")
+    return seconds
+
+
+def _audience(front: _FrontMatter, columns: Sequence[GoldColumn]) -> Audience:
+    """Return who may read the model: each tenant its own rows, unless it says otherwise."""
+    given = front.data.get("audience", Audience.TENANT.value)
+    if given not in list(Audience):
+        raise front.error(f"audience must be one of {', '.join(Audience)}", "audience")
+    audience = Audience(str(given))
+    if audience is Audience.TENANT and TENANT_COLUMN not in {column.name for column in columns}:
+        problem = f"without a column {TENANT_COLUMN} no tenant can read it; add the column, or `audience: platform`"
+        raise front.error(problem, "columns")
+    return audience
+
+
+def _transform(front: _FrontMatter, columns: Sequence[GoldColumn]) -> str | None:
+    """Return the name of the model's transform, whose result the columns have to describe."""
+    name = front.data.get("transform")
+    if name is None:
+        return None
+    if name not in transforms.names():
+        problem = f"there is no transform {name}; there are {', '.join(transforms.names())}"
+        raise front.error(problem, "transform")
+    described = [(column.name, column.type) for column in columns]
+    made = list(transforms.load(str(name)).OUTPUTS)
+    if described != made:
+        listed = ", ".join(f"{column} {kind}" for column, kind in made)
+        raise front.error(f"the columns have to be what the transform {name} makes, in order: {listed}", "columns")
+    return str(name)
 
 
 def _checks(front: _FrontMatter, *, table: str, columns: Sequence[GoldColumn]) -> tuple[Check, ...]:
     """Return the grain's two checks and the listed ones, all as SQL that returns the rows at fault."""
     grain = _known_columns(front, "grain", columns)
-    listed = front.data["checks"]
-    if not isinstance(listed, list):
-        raise front.error("checks must be a list; write `checks: []` for none", "checks")
-    line = front.lines["grain",]
-    checks = [_not_null(table, grain, line), _unique(table, grain, line)]
-    for index, given in enumerate(listed):
-        line = front.lines["checks", index]
-        match given:
-            case {"not_null": names, **rest} if not rest:
-                checks.append(_not_null(table, _names_in(front, names, columns, index), line))
-            case {"unique": names, **rest} if not rest:
-                checks.append(_unique(table, _names_in(front, names, columns, index), line))
-            case {"name": str(name), "sql": str(sql), **rest} if not rest:
-                checks.append(Check(name=name, sql=sql, line=front.lines["checks", index, "sql"]))
-            case _:
-                raise front.error("a check is `not_null: [..]`, `unique: [..]`, or `name` with `sql`", "checks", index)
-    return tuple(checks)
-
-
-def _names_in(front: _FrontMatter, value: object, columns: Sequence[GoldColumn], index: int) -> tuple[str, ...]:
-    names = front.names(value, "checks", index)
-    for name in names:
-        if name not in {column.name for column in columns}:
-            raise front.error(f"the check names {name}, which is not among the columns", "checks", index)
-    return names
-
-
-def _not_null(table: str, names: Sequence[str], line: int) -> Check:
-    condition = " OR ".join(f"{name} IS NULL" for name in names)
-    return Check(
-        name=f"not_null({', '.join(names)})",
-        sql=f"SELECT {', '.join(names)} FROM {table} WHERE {condition}",
-        line=line,
+    listed = read_checks(
+        front.data["checks"],
+        table=table,
+        key=grain,
+        types={column.name: column.type for column in columns},
+        lines=front.lines,
+        refuse=front.error,
     )
-
-
-def _unique(table: str, names: Sequence[str], line: int) -> Check:
-    columns = ", ".join(names)
-    return Check(
-        name=f"unique({columns})",
-        sql=f"SELECT {columns}, COUNT(*) AS copies FROM {table} GROUP BY {columns} HAVING COUNT(*) > 1",
-        line=line,
-    )
+    return (*key_checks(table, grain, line=front.lines["grain",]), *listed)

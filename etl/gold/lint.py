@@ -24,11 +24,11 @@ _ALLOWED: frozenset[type[exp.Expr]] = frozenset({
     exp.Literal, exp.Boolean, exp.Null, exp.Neg, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Interval, exp.Var,
     exp.Cast, exp.DataType, exp.DataTypeParam, exp.And, exp.Or, exp.Not, exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT,
     exp.GTE, exp.Is, exp.In, exp.Between, exp.Like, exp.NullSafeEQ, exp.NullSafeNEQ, exp.Exists, exp.Case, exp.If,
-    exp.Coalesce, exp.Nullif, exp.Abs, exp.Round, exp.Greatest, exp.Least,
+    exp.Coalesce, exp.Nullif, exp.Abs, exp.Round, exp.Floor, exp.Greatest, exp.Least,
     # Text
     exp.Lower, exp.Upper, exp.Trim, exp.Length, exp.SplitPart, exp.MD5, exp.Concat, exp.ConcatWs, exp.DPipe,
     # Days
-    exp.TimestampTrunc, exp.DateTrunc, exp.DateDiff, exp.LastDay, exp.Extract,
+    exp.TimestampTrunc, exp.DateTrunc, exp.DateDiff, exp.LastDay, exp.Extract, exp.Unnest, exp.GenerateSeries,
     # Aggregates and windows
     exp.Count, exp.Sum, exp.Min, exp.Max, exp.ArgMax, exp.ArgMin, exp.CountIf, exp.LogicalOr, exp.LogicalAnd,
     exp.RowNumber, exp.Rank, exp.DenseRank, exp.PercentRank, exp.Ntile, exp.Lag, exp.Lead, exp.FirstValue,
@@ -64,6 +64,8 @@ _CAST_TYPES = frozenset(
         exp.DType.VARCHAR,
     }
 )
+
+_SERIES = "CROSS JOIN UNNEST(GENERATE_SERIES(first, GREATEST(first, last), INTERVAL '1' DAY)) AS t (moment)"
 
 _CLOCKS = frozenset({"NOW", "GETDATE", "TRANSACTION_TIMESTAMP"})
 
@@ -198,6 +200,37 @@ def _date_diff(node: exp.Expr) -> str | None:
     return None
 
 
+def _unnest(node: exp.Expr) -> str | None:
+    """Accept one form: ``CROSS JOIN UNNEST(GENERATE_SERIES(..)) AS t (moment)``, each ``t.moment`` cast to a date."""
+    alias = node.args.get("alias")
+    names = alias.columns if alias is not None else []
+    is_cross = isinstance(node.parent, exp.Join) and node.parent.kind.upper() == "CROSS"
+    is_series = len(node.expressions) == 1 and isinstance(node.expressions[0], exp.GenerateSeries)
+    if alias is None or not (is_cross and is_series and len(names) == 1):
+        return f"a series of days has one common form; write {_SERIES}"
+    select = node.find_ancestor(exp.Select)
+    used = [] if select is None else [each for each in select.find_all(exp.Column) if each.name == names[0].name]
+    if not all(_is_cast_to(each.parent, exp.DType.DATE) for each in used):
+        return f"a series holds timestamps on some engines; write CAST({alias.name}.{names[0].name} AS DATE)"
+    return None
+
+
+def _series(node: exp.Expr) -> str | None:
+    step = node.args.get("step")
+    unit = step.text("unit").upper() if isinstance(step, exp.Interval) else ""
+    if not (isinstance(node.parent, exp.Unnest) and unit in {"DAY", "WEEK", "MONTH"}):
+        return f"a series of days has one common form; write {_SERIES}"
+    if not isinstance(node.args["end"], exp.Greatest):
+        return "Trino and Spark refuse a series that ends before it begins; write GREATEST(first, last) for its end"
+    return None
+
+
+def _floor(node: exp.Expr) -> str | None:
+    if not _is_cast_to(node.parent, exp.DType.BIGINT):
+        return "FLOOR has another type on each engine; write CAST(FLOOR(...) AS BIGINT)"
+    return None
+
+
 def _extract(node: exp.Expr) -> str | None:
     if node.name.upper() not in {"YEAR", "MONTH", "DAY", "QUARTER"}:
         return f"EXTRACT({node.name}) differs between engines; use YEAR, QUARTER, MONTH or DAY"
@@ -224,4 +257,7 @@ _RULES: dict[type[exp.Expr], Callable[[exp.Expr], str | None]] = {
     exp.Sub: _plus_or_minus,
     exp.DateDiff: _date_diff,
     exp.Extract: _extract,
+    exp.Unnest: _unnest,
+    exp.GenerateSeries: _series,
+    exp.Floor: _floor,
 }

@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -27,19 +27,24 @@ from etl.engine.catalog import catalog_errors, open_catalog
 from etl.engine.lake import LakeConfig
 from etl.engine.session import duckdb_errors, duckdb_session
 from etl.engine.sql import qualified
-from etl.engine.tables import data_files, ensure_table, load_table, snapshot_relation
+from etl.engine.tables import data_files, ensure_table, load_table, snapshot_relation, summary
 from etl.engine.types import iceberg_schema
 from etl.engine.write import table_write
 from etl.errors import LakehouseError, OperatorError
+from etl.gold import transforms
 from etl.gold.compile import MODELS_FOLDER, CompiledModel, check_sql, compile_models, load_models
+from etl.gold.compute import compute
 from etl.gold.model import MODEL_SCHEMA, SILVER_SCHEMA, GoldModel
 from etl.jobs.progress import Progress
 from etl.ports.catalog import TableMissingError
+from etl.quality.execute import CheckResult, blocking, run_checks
 
 FINGERPRINT = "lakeside.fingerprint"
 """Snapshot property: hash over the SQL, the contract and the input snapshots."""
 INPUTS = "lakeside.inputs"
 """Snapshot property: JSON of input table to snapshot id."""
+DEFINITION = "lakeside.definition"
+"""Snapshot property: hash over the model as it is written, whatever it was computed from."""
 AS_OF = "lakeside.as-of"
 """Snapshot property: source time at which the data stands, ISO 8601."""
 
@@ -59,6 +64,9 @@ class ModelComputationError(OperatorError):
 class GoldIncompleteError(OperatorError):
     """Some models could not be brought up to date; all others were."""
 
+    results: tuple[ModelResult, ...] = ()
+    """What became of every model, in the order computed."""
+
     guidance: ClassVar[str] = (
         "Correct what the message names, then retry the run: models already done are not repeated."
     )
@@ -73,14 +81,6 @@ class Outcome(StrEnum):
     FAILED = "failed"
     SKIPPED = "skipped"
     """It reads a model that failed."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckResult:
-    """One check on the rows that were about to be committed."""
-
-    name: str
-    failing_rows: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +132,9 @@ def materialise(
         results = _bring_up_to_date(run, compiled, progress, threads=lake.threads)
     broken = [result for result in results if result.outcome in {Outcome.FAILED, Outcome.SKIPPED}]
     if broken:
-        raise GoldIncompleteError(" ".join(f"{result.table} {result.outcome}: {result.problem}" for result in broken))
+        error = GoldIncompleteError(" ".join(f"{each.table} {each.outcome}: {each.problem}" for each in broken))
+        error.results = results
+        raise error
     return tuple(results)
 
 
@@ -191,67 +193,97 @@ class _Run:
         if missing:
             problem = f"it reads {', '.join(missing)}"
             return ModelResult(table=table_name, outcome=Outcome.SKIPPED, problem=problem)
-        sql = compiled.sql("duckdb", as_of=self._as_of)
-        fingerprint = self._fingerprint(compiled, sql)
+        fingerprint = self._fingerprint(compiled)
+        checks: tuple[CheckResult, ...] = ()
         try:
-            standing = self._standing(table_name, fingerprint)
+            standing = self._standing(compiled, fingerprint)
             if standing is not None:
                 connection.execute(f"CREATE VIEW {qualified(table_name)} AS {snapshot_relation(standing)}")
                 return self._done(standing, Outcome.UNCHANGED, started, checks=())
-            rows = self._compute(connection, compiled, sql)
+            rows = self._compute(connection, compiled)
             checks = self._audit(connection, compiled)
+            self._refuse_blocked(connection, compiled, checks)
             table = self._commit(connection, compiled, fingerprint, rows)
         except LakehouseError as error:
             if not isinstance(error, OperatorError):
                 raise
             seconds = time.perf_counter() - started
-            return ModelResult(table=table_name, outcome=Outcome.FAILED, seconds=seconds, problem=str(error))
+            return ModelResult(
+                table=table_name, outcome=Outcome.FAILED, seconds=seconds, checks=checks, problem=str(error)
+            )
         return self._done(table, Outcome.WRITTEN, started, checks=checks)
 
-    def _fingerprint(self, compiled: CompiledModel, sql: str) -> str:
-        parts = [sql, *(check_sql(check, "duckdb", as_of=self._as_of) for check in compiled.checks)]
-        parts += [f"{name}@{self._snapshots[name]}" for name in compiled.inputs]
+    def _fingerprint(self, compiled: CompiledModel) -> str:
+        parts = [
+            compiled.sql("duckdb", as_of=self._as_of),
+            *(check_sql(check, "duckdb", as_of=self._as_of) for check in compiled.checks),
+            *(f"{name}@{self._snapshots[name]}" for name in compiled.inputs),
+            _definition(compiled.model),
+        ]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
-    def _standing(self, table_name: str, fingerprint: str) -> Table | None:
-        """Return the table if its current snapshot is already what would be computed."""
+    def _standing(self, compiled: CompiledModel, fingerprint: str) -> Table | None:
+        """Return the table if its current snapshot is what would be computed, or a transform's that is young enough.
+
+        A transform learns from months of data: a model of this morning is as good in the
+        afternoon, so it is made anew when half of what it promises has passed.
+        """
         try:
-            table = load_table(self._catalog, table_name)
+            table = load_table(self._catalog, compiled.model.table)
         except TableMissingError:
             return None
-        snapshot = table.current_snapshot()
-        if snapshot is None or snapshot.summary is None:
+        found = summary(table)
+        if found.get(FINGERPRINT) == fingerprint:
+            return table
+        if compiled.model.transform is None or found.get(DEFINITION) != _definition(compiled.model):
             return None
-        return table if snapshot.summary.additional_properties.get(FINGERPRINT) == fingerprint else None
+        age = self._as_of - datetime.fromisoformat(found[AS_OF])
+        is_young = timedelta() <= age < timedelta(seconds=compiled.model.freshness_seconds) / 2
+        return table if is_young else None
 
-    def _compute(self, connection: duckdb.DuckDBPyConnection, compiled: CompiledModel, sql: str) -> int:
-        """Fill the session's own ``gold.<model>``; nothing reaches the lake yet."""
+    def _compute(self, connection: duckdb.DuckDBPyConnection, compiled: CompiledModel) -> int:
         try:
             with duckdb_errors():
-                name = qualified(compiled.model.table)
-                connection.execute(f"CREATE TABLE {name} AS {sql}")
-                ((rows,),) = connection.execute(f"SELECT COUNT(*) FROM {name}").fetchall()
+                return compute(connection, compiled, as_of=self._as_of)
         except duckdb.Error as error:
             first_line = str(error).partition("\n")[0]
             raise ModelComputationError(f"{compiled.model.file} cannot be computed: {first_line}") from error
-        return int(rows)
 
     def _audit(self, connection: duckdb.DuckDBPyConnection, compiled: CompiledModel) -> tuple[CheckResult, ...]:
-        results = []
-        for check in compiled.checks:
-            sql = check_sql(check, "duckdb", as_of=self._as_of)
-            try:
-                ((failing_rows,),) = connection.execute(f"SELECT COUNT(*) FROM ({sql})").fetchall()
-            except duckdb.Error as error:
-                first_line = str(error).partition("\n")[0]
-                message = f"{compiled.model.file}:{check.check.line}: check {check.check.name}: {first_line}"
-                raise ModelComputationError(message) from error
-            results.append(CheckResult(name=check.check.name, failing_rows=int(failing_rows)))
-        failed = [f"{result.name} ({result.failing_rows} rows)" for result in results if result.failing_rows]
+        """Run the model's checks on the rows about to be committed."""
+        model = compiled.model
+        compares = any(check.check.volume for check in compiled.checks)
+        return run_checks(
+            connection,
+            compiled.checks,
+            table=model.table,
+            key=model.grain,
+            file=model.file,
+            as_of=self._as_of,
+            history=self._row_history(model.table) if compares else (),
+        )
+
+    def _refuse_blocked(
+        self, connection: duckdb.DuckDBPyConnection, compiled: CompiledModel, checks: Sequence[CheckResult]
+    ) -> None:
+        """Drop the new rows if a blocking check found any that break it.
+
+        Raises:
+            CheckFailedError: One did.
+        """
+        failed = blocking(checks)
         if failed:
             connection.execute(f"DROP TABLE {qualified(compiled.model.table)}")
-            raise CheckFailedError(f"{compiled.model.table} keeps its last good version: {', '.join(failed)} failed")
-        return tuple(results)
+            raise CheckFailedError(f"{compiled.model.table} keeps its last good version: {failed} failed")
+
+    def _row_history(self, table_name: str) -> tuple[int, ...]:
+        """Return the row counts of the table's snapshots, oldest first."""
+        try:
+            table = load_table(self._catalog, table_name)
+        except TableMissingError:
+            return ()
+        summaries = [snapshot.summary for snapshot in table.snapshots() if snapshot.summary]
+        return tuple(int(each.additional_properties.get("total-records", 0)) for each in summaries)
 
     def _commit(
         self, connection: duckdb.DuckDBPyConnection, compiled: CompiledModel, fingerprint: str, rows: int
@@ -259,11 +291,11 @@ class _Run:
         """Replace the table's rows in one snapshot."""
         model = compiled.model
         schema = iceberg_schema((column.name, column.type) for column in model.columns)
-        partition = "tenant_id" if "tenant_id" in model.column_names else None
-        table = ensure_table(self._catalog, model.table, schema, partition_by=partition)
+        table = ensure_table(self._catalog, model.table, schema, partition_by=model.partition_by)
         _evolve(table, model)
         properties = {
             FINGERPRINT: fingerprint,
+            DEFINITION: _definition(model),
             INPUTS: json.dumps({name: self._snapshots[name] for name in compiled.inputs}),
             AS_OF: self._as_of.isoformat(),
         }
@@ -289,6 +321,12 @@ class _Run:
             pin=TablePin(table=name, metadata_location=table.metadata_location, snapshot_id=snapshot_id, rows=rows),
             checks=tuple(checks),
         )
+
+
+def _definition(model: GoldModel) -> str:
+    version = transforms.load(model.transform).VERSION if model.transform else ""
+    parts = [version, model.query.sql("duckdb"), *(f"{name} {kind}" for name, kind in model.selected)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def _silver_tables(catalog: Catalog) -> dict[str, Table]:

@@ -14,7 +14,7 @@ from lakehouse_admin.enqueue import enqueue_advance
 from lakehouse_admin.models import PipelineRun, StageRun
 from lakehouse_admin.record_event import record_event
 from lakehouse_admin.retry import policy_for
-from lakehouse_admin.states import RunState, Stage, StageState
+from lakehouse_admin.states import STAGE_NEEDS, RunState, Stage, StageState
 from lakehouse_admin.transition import transition
 
 
@@ -69,9 +69,12 @@ def _resume_at(run: PipelineRun) -> Stage:
 
 
 def _renew(run: PipelineRun, resume_at: Stage) -> None:
-    """Give every stage from ``resume_at`` on a fresh attempt, unless its latest is still pending."""
-    stages = list(Stage)
-    for stage in stages[stages.index(resume_at) :]:
+    """Give a fresh attempt to ``resume_at``, to what needs it, and to what was ended because it failed."""
+    again = {resume_at}
+    for stage in Stage:  # Their order puts a stage behind those it needs.
+        if STAGE_NEEDS[stage] & again:
+            again.add(stage)
         latest = run.stage_runs.filter(stage=stage).order_by("-attempt").first()
-        if latest is None or latest.state != StageState.PENDING:
+        is_renewed = stage in again and (latest is None or latest.state != StageState.PENDING)
+        if is_renewed or (latest is not None and latest.state == StageState.CANCELLED):
             StageRun.objects.create(run=run, stage=stage, attempt=latest.attempt + 1 if latest else 1)

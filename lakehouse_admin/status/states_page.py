@@ -13,7 +13,7 @@ _HEAD = """\
 Written by `manage.py lakehouse states` from `lakehouse_admin/states.py` and `retry.py`; a test compares.
 The code refuses every move that is not drawn here, and the database every value.
 
-A run passes through these stages, in order: {stages}.
+A run passes through these stages, in order: {stages}. Quality and Gold go side by side.
 """
 
 

@@ -73,12 +73,16 @@ class Ratio:
     label: str
     value: float
     bound: Literal["at most", "at least"]
-    target: float
+    target: float | None
+    """None where the two do not do the same work, so that no bound was set."""
 
     @property
-    def met(self) -> bool:
+    def verdict(self) -> str:
         """Whether the value keeps the bound."""
-        return self.value <= self.target if self.bound == "at most" else self.value >= self.target
+        if self.target is None:
+            return "no target: not the same work"
+        is_met = self.value <= self.target if self.bound == "at most" else self.value >= self.target
+        return f"target: {self.bound} {self.target:g}; {'met' if is_met else 'missed'}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +155,7 @@ def report(result: Result, options: argparse.Namespace) -> Path:
             {**asdict(case), "median_seconds": case.median_seconds, "rows_per_second": case.rows_per_second}
             for case in result.cases
         ],
-        "ratios": [{**asdict(ratio), "met": ratio.met} for ratio in result.ratios],
+        "ratios": [{**asdict(ratio), "verdict": ratio.verdict} for ratio in result.ratios],
         "machine": machine(),
         "measured_on": options.measured_on.isoformat() if options.measured_on else None,
     }
@@ -170,8 +174,7 @@ def report(result: Result, options: argparse.Namespace) -> Path:
         ],
     )
     for ratio in result.ratios:
-        verdict = "met" if ratio.met else "MISSED"
-        print(f"{ratio.label}: {ratio.value:.2f} ({ratio.bound} {ratio.target:g}: {verdict})")
+        print(f"{ratio.label}: {ratio.value:.2f} ({ratio.verdict})")
     RESULTS.mkdir(parents=True, exist_ok=True)
     target = RESULTS / f"{result.name}.json"
     target.write_text(json.dumps(document, indent=1) + "\n")

@@ -62,8 +62,8 @@ def _row(case: Mapping[str, Any]) -> str:
 
 
 def _verdict(ratio: Mapping[str, Any]) -> str:
-    verdict = "met" if ratio["met"] else "**missed**"
-    return f"{ratio['label']}: **{ratio['value']:.2f}** (target: {ratio['bound']} {ratio['target']:g}; {verdict}).  "
+    verdict = ratio["verdict"].replace("missed", "**missed**")
+    return f"{ratio['label']}: **{ratio['value']:.2f}** ({verdict}).  "
 
 
 def _number(value: object) -> str:

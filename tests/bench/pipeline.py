@@ -2,7 +2,7 @@
 
 Lakeside runs as it always does: a whole stack, the run asked for from a shell, its stages driven
 by Celery, jobs as child processes, every row compared with the source before anything is
-published. The peers copy the same tables with dlt and build the same five models, whose SQL is
+published. The peers copy the same tables with dlt and build the same models, whose SQL is
 Lakeside's own, with dbt-duckdb on the same version of DuckDB. At the end every row of every
 model must be equal on both sides; otherwise there is nothing to compare.
 """
@@ -26,26 +26,37 @@ from pyiceberg.table import StaticTable
 
 from config.embedded.ports import free_port
 from config.env import SOURCE_TABLES
+from etl.contracts.source import open_source, read_contracts
+from etl.contracts.table import TableContract, TableId
+from etl.contracts.types import LogicalType
+from etl.engine.sql import identifier
+from etl.engine.types import duckdb_type
 from etl.gold.compile import compile_models, load_models
+from etl.quality.fingerprint import silver_fingerprint_sql, source_fingerprint_sql
+from etl.silver.evolve import silver_schema
 from tests.bench import common
 from tests.bench.peers import launch
 from tests.stack import Stack, running
 
-OURS, COMMAND = "lakeside", "lakeside_command"
+OURS, COMMAND, COMPARED = "lakeside", "lakeside_command", "connectorx_iceberg_compared"
 LABELS = {
     OURS: "Lakeside, from asking to publication",
     COMMAND: "Lakeside, the whole command that asks",
+    COMPARED: "dlt (connectorx to Iceberg) + dbt-duckdb + comparing every row with the source",
     "connectorx_iceberg": "dlt (connectorx to Iceberg) + dbt-duckdb",
     "connectorx_duckdb": "dlt (connectorx to DuckDB) + dbt-duckdb",
     "connectorx_parquet": "dlt (connectorx to Parquet) + dbt-duckdb",
     "sqlalchemy_duckdb": "dlt (default backend, to DuckDB) + dbt-duckdb",
 }
 _TARGET = 0.5
+_SAME_WORK = {COMPARED}
 _NOTES = tuple(
     """\
-Both sides compute the same five models with the same SQL on one version of DuckDB; every gold row is equal.
+Both sides compute the same models with the same SQL on one version of DuckDB; every gold row is equal.
 Lakeside's time includes manifests, rejects, comparing all rows with the source, the models' checks and publishing.
-The peers do none of that. Their times are dlt's process and then dbt's, each from its start to its end.
+The peers' times are dlt's process and then dbt's, each from its start to its end; they check nothing of all that.
+One peer does what Lakeside does: Iceberg tables, and then the same comparison of every row with the source, by the
+same queries, side by side. That is the same work, so the target is set against it. The others do less.
 Lakeside's stack runs already, as it would: its time is from the request to the publication, as its run records it.
 The command that asks and waits (`manage.py lakehouse run --wait`) takes longer by its own start; it is shown as well.
 """.splitlines()
@@ -130,9 +141,40 @@ def run_peer(source: Source, folder: Path, backend: launch.Backend, destination:
     models = {
         compiled.model.name: compiled.sql("duckdb", as_of=as_of)
         for compiled in compile_models(load_models(), silver=source.columns())
+        if compiled.model.transform is None
     }
     copied = launch.dlt_load(source.url, SOURCE_TABLES, backend=backend, destination=destination, folder=folder)
     return copied + launch.dbt_run(models, SOURCE_TABLES, destination=destination, folder=folder)
+
+
+def run_and_compare(source: Source, folder: Path) -> float:
+    """Let the peer copy, build, and compare every row with the source; return the wall seconds of all processes."""
+    seconds = run_peer(source, folder, "connectorx", "iceberg")
+    with open_source(source.url) as connection:
+        contracts = read_contracts(connection, [TableId.parse(table) for table in SOURCE_TABLES])
+    queries = []
+    for contract in contracts:
+        copied = launch.relation(contract.table.name, destination="iceberg", folder=folder)
+        typed = ", ".join(
+            f"CAST({identifier(column.name)} AS {duckdb_type(field.field_type)}) AS {identifier(column.name)}"
+            for column, field in zip(contract.columns, silver_schema(contract).fields, strict=False)
+        )
+        peer_sql = silver_fingerprint_sql(contract, f"SELECT {typed} FROM ({copied})")
+        queries.append(
+            {"table": contract.table.name, "source_sql": source_fingerprint_sql(contract), "peer_sql": peer_sql}
+        )
+    compared, different = launch.compare_rows(source.url, queries, folder=folder)
+    # connectorx prints JSON in its own way, so tables with JSON differ in text; the work is the same.
+    unexpected = {contract.table.name for contract in contracts if not _has_json(contract)} & set(different)
+    if unexpected:
+        raise SystemExit(
+            f"The peer's copy of {', '.join(sorted(unexpected))} differs from the source: nothing to compare."
+        )
+    return seconds + compared
+
+
+def _has_json(contract: TableContract) -> bool:
+    return any(column.type == LogicalType.JSON for column in contract.columns)
 
 
 def compare(source: Source, folder: Path) -> int:
@@ -146,6 +188,8 @@ def compare(source: Source, folder: Path) -> int:
     with duckdb.connect(str(folder / "peer.duckdb"), read_only=True) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         for model in load_models():
+            if model.transform is not None:
+                continue  # Python, and computed once a day: no part of what is compared.
             metadata, snapshot_id = pins[model.name]
             ours = StaticTable.from_metadata(metadata).scan(snapshot_id=snapshot_id).to_arrow()
             connection.register("ours", ours)
@@ -184,6 +228,7 @@ def _measure(stack: Stack, home: Path, scale: str, seed: int, rounds: int) -> co
     folders = {name: home / "peers" / name for name in LABELS if name not in {OURS, COMMAND}}
     ours = Ours(source=source, stages={}, commands=[])
     cases: dict[str, Callable[[], float]] = {OURS: ours.run}
+    cases[COMPARED] = partial(run_and_compare, source, folders[COMPARED])
     cases["connectorx_iceberg"] = partial(run_peer, source, folders["connectorx_iceberg"], "connectorx", "iceberg")
     cases["connectorx_duckdb"] = partial(run_peer, source, folders["connectorx_duckdb"], "connectorx", "duckdb")
     cases["connectorx_parquet"] = partial(run_peer, source, folders["connectorx_parquet"], "connectorx", "parquet")
@@ -200,7 +245,7 @@ def _measure(stack: Stack, home: Path, scale: str, seed: int, rounds: int) -> co
             label=f"Lakeside's time by that of {peer.label}",
             value=measured[0].median_seconds / peer.median_seconds,
             bound="at most",
-            target=_TARGET,
+            target=_TARGET if peer.name in _SAME_WORK else None,
         )
         for peer in measured
         if peer.name in folders

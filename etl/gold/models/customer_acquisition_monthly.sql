@@ -2,7 +2,7 @@
 title: Customer acquisition by month
 question: How many people signed up, and how many bought for the first time, each month?
 grain: [tenant_id, month]
-freshness_hours: 24
+freshness_seconds: 300
 incremental_key: [tenant_id]
 columns:
   tenant_id:

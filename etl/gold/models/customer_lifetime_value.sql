@@ -2,7 +2,7 @@
 title: Customer lifetime value
 question: What has each customer been worth so far, and who is worth most?
 grain: [tenant_id, customer_id]
-freshness_hours: 24
+freshness_seconds: 300
 incremental_key: [tenant_id]
 columns:
   tenant_id:
@@ -20,9 +20,9 @@ columns:
   subscription_revenue:
     {type: "decimal(38,2)", unit: tenant currency, description: Paid invoices that belong to a subscription.}
   lifetime_value:
-    {type: "decimal(38,2)", unit: tenant currency, description: Order revenue plus subscription revenue so far.}
+    {type: "decimal(38,2)", unit: tenant currency, formula: order_revenue + subscription_revenue, description: What the customer has brought so far.}
   average_order_value:
-    {type: double, unit: tenant currency, description: Order revenue divided by completed orders; empty without any.}
+    {type: double, unit: tenant currency, formula: order_revenue / completed_orders, description: What a completed order is worth; empty without any.}
   first_order_day:
     {type: date, description: Day of the first completed order in the tenant's time zone.}
   last_order_day:
@@ -42,16 +42,14 @@ checks:
 */
 WITH purchases AS (
   SELECT
-    o.tenant_id,
-    o.customer_id,
-    COUNT(*) AS completed_orders,
-    SUM(o.total) AS order_revenue,
-    MIN(LOCAL_DAY(o.order_date, t.timezone)) AS first_order_day,
-    MAX(LOCAL_DAY(o.order_date, t.timezone)) AS last_order_day
-  FROM silver.orders AS o
-  JOIN silver.tenants AS t ON t.id = o.tenant_id
-  WHERE o.status = 'completed'
-  GROUP BY o.tenant_id, o.customer_id
+    tenant_id,
+    customer_id,
+    SUM(completed_orders) AS completed_orders,
+    SUM(revenue) AS order_revenue,
+    MIN(day) AS first_order_day,
+    MAX(day) AS last_order_day
+  FROM gold.customer_days
+  GROUP BY tenant_id, customer_id
 ),
 -- An invoice for an order is the same money as the order, so only subscriptions' invoices add to it.
 bills AS (

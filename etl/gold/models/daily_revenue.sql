@@ -2,7 +2,7 @@
 title: Revenue by day
 question: How much was sold on each day, and what was refunded or cancelled?
 grain: [tenant_id, day]
-freshness_hours: 24
+freshness_seconds: 60
 incremental_key: [tenant_id]
 columns:
   tenant_id:
@@ -15,6 +15,8 @@ columns:
     {type: bigint, unit: orders, description: Orders with status completed.}
   revenue:
     {type: "decimal(38,2)", unit: tenant currency, description: Sum of the totals of completed orders.}
+  average_order_value:
+    {type: double, unit: tenant currency, formula: revenue / completed_orders, description: What a completed order is worth; empty without any.}
   discount:
     {type: "decimal(38,2)", unit: tenant currency, description: Discounts granted on completed orders.}
   refunded_orders:
@@ -33,6 +35,8 @@ columns:
     {type: bigint, unit: customers, description: Customers with a completed order this day. Do not add up over days.}
   new_customers:
     {type: bigint, unit: customers, description: Buyers whose first completed order ever was placed this day.}
+  returning_customers:
+    {type: bigint, unit: customers, formula: buyers - new_customers, description: Buyers who had bought before this day.}
 checks:
   - not_null: [revenue, refunded_amount, cancelled_amount, pending_amount]
   - name: every_order_has_one_known_status
@@ -92,6 +96,7 @@ SELECT
   d.orders,
   d.completed_orders,
   COALESCE(d.revenue, 0) AS revenue,
+  CAST(d.revenue AS DOUBLE) / NULLIF(CAST(d.completed_orders AS DOUBLE), 0) AS average_order_value,
   COALESCE(d.discount, 0) AS discount,
   d.refunded_orders,
   COALESCE(d.refunded_amount, 0) AS refunded_amount,
@@ -100,6 +105,7 @@ SELECT
   d.pending_orders,
   COALESCE(d.pending_amount, 0) AS pending_amount,
   d.buyers,
-  COALESCE(n.new_customers, 0) AS new_customers
+  COALESCE(n.new_customers, 0) AS new_customers,
+  d.buyers - COALESCE(n.new_customers, 0) AS returning_customers
 FROM day_totals AS d
 LEFT JOIN new_customer_totals AS n ON n.tenant_id = d.tenant_id AND n.day = d.day

@@ -2,7 +2,7 @@
 title: Product performance
 question: Which products earn the money, and which will run out?
 grain: [tenant_id, product_id]
-freshness_hours: 24
+freshness_seconds: 300
 incremental_key: [tenant_id]
 columns:
   tenant_id:
@@ -24,13 +24,13 @@ columns:
   revenue:
     {type: "decimal(38,2)", unit: tenant currency, description: Sum of item totals of completed orders; before order discount and tax.}
   cost_of_goods:
-    {type: "decimal(38,2)", unit: tenant currency, description: Units sold at the product's present cost.}
+    {type: "decimal(38,2)", unit: tenant currency, formula: units_sold * cost, description: Units sold at the product's present cost.}
   margin:
-    {type: "decimal(38,2)", unit: tenant currency, description: Revenue minus cost of goods.}
+    {type: "decimal(38,2)", unit: tenant currency, formula: revenue - cost_of_goods, description: What the product has earned.}
   margin_ratio:
-    {type: double, unit: ratio, description: Margin divided by revenue; empty without revenue.}
+    {type: double, unit: ratio, formula: margin / revenue, description: Part of the revenue that is margin; empty without revenue.}
   revenue_share:
-    {type: double, unit: ratio, description: Revenue divided by the revenue of all the tenant's products.}
+    {type: double, unit: ratio, formula: revenue / revenue of all products, description: Part of the revenue of all the tenant's products.}
   revenue_rank:
     {type: bigint, unit: rank, description: Place by revenue within the tenant from 1; equal revenues share a place.}
   last_sold_day:
@@ -40,7 +40,7 @@ columns:
   stock_quantity:
     {type: bigint, unit: units, description: Units in stock.}
   stock_cover_days:
-    {type: double, unit: days, description: How long the stock lasts at the pace of the last 30 days; empty if none sold.}
+    {type: double, unit: days, formula: 30 * stock_quantity / units_sold_30_days, description: How long the stock lasts at the pace of the last 30 days; empty if none sold.}
 checks:
   - not_null: [sku, name, units_sold, revenue, cost_of_goods, margin, revenue_rank, stock_quantity]
   - name: every_product_once
@@ -59,32 +59,41 @@ WITH tenant AS (
     LOCAL_DAY(AS_OF(), timezone) AS as_of_day
   FROM silver.tenants
 ),
-sold_items AS (
+completed AS (
+  SELECT
+    o.tenant_id,
+    o.id,
+    LOCAL_DAY(o.order_date, t.timezone) AS day,
+    t.as_of_day
+  FROM silver.orders AS o
+  JOIN tenant AS t ON t.tenant_id = o.tenant_id
+  WHERE o.status = 'completed'
+),
+order_products AS (
   SELECT
     i.tenant_id,
     i.product_id,
     i.order_id,
-    i.quantity,
-    i.total,
-    LOCAL_DAY(o.order_date, t.timezone) AS day,
-    t.as_of_day
+    o.day,
+    o.as_of_day,
+    SUM(i.quantity) AS quantity,
+    SUM(i.total) AS total
   FROM silver.order_items AS i
-  JOIN silver.orders AS o ON o.tenant_id = i.tenant_id AND o.id = i.order_id
-  JOIN tenant AS t ON t.tenant_id = i.tenant_id
-  WHERE o.status = 'completed'
+  JOIN completed AS o ON o.tenant_id = i.tenant_id AND o.id = i.order_id
+  GROUP BY i.tenant_id, i.product_id, i.order_id, o.day, o.as_of_day
 ),
 sales AS (
   SELECT
     tenant_id,
     product_id,
-    COUNT(DISTINCT order_id) AS completed_orders,
+    COUNT(*) AS completed_orders,
     CAST(SUM(quantity) AS BIGINT) AS units_sold,
     SUM(total) AS revenue,
     MAX(day) AS last_sold_day,
     SUM(quantity) FILTER (
       WHERE day >= CAST(as_of_day - INTERVAL '30' DAY AS DATE) AND day < as_of_day
     ) AS units_sold_30_days
-  FROM sold_items
+  FROM order_products
   GROUP BY tenant_id, product_id
 ),
 performance AS (

@@ -2,7 +2,7 @@
 title: Tenant summary
 question: How is the business doing, in one row?
 grain: [tenant_id]
-freshness_hours: 24
+freshness_seconds: 60
 incremental_key: [tenant_id]
 columns:
   tenant_id:
@@ -24,7 +24,7 @@ columns:
   revenue:
     {type: "decimal(38,2)", unit: tenant currency, description: Sum of the totals of completed orders.}
   average_order_value:
-    {type: double, unit: tenant currency, description: Revenue divided by completed orders; empty without any.}
+    {type: double, unit: tenant currency, formula: revenue / completed_orders, description: What a completed order is worth; empty without any.}
   active_subscriptions:
     {type: bigint, unit: subscriptions, description: Subscriptions in force on as_of_day that are not trials.}
   paying_customers:

@@ -59,18 +59,47 @@ def dbt_run(models: Mapping[str, str], tables: Sequence[str], *, destination: De
     return _run("dbt", [*command, "--profiles-dir", str(project)], folder)
 
 
+def compare_rows(url: str, queries: Sequence[Mapping[str, str]], *, folder: Path) -> tuple[float, list[str]]:
+    """Compare what `dlt_load` copied with the source, row by row; return the wall seconds, and the tables that differ.
+
+    Args:
+        url: The source.
+        queries: ``table``, and for each side the query for its numbers: ``source_sql``, ``peer_sql``.
+        folder: What `dbt_run` left.
+
+    Raises:
+        SystemExit: A query failed.
+    """
+    order = {"url": url, "database": str(folder / "peer.duckdb"), "tables": list(queries)}
+    command = [str(ENVIRONMENT / "bin" / "python"), str(_HERE / "compare_rows.py")]
+    seconds, output = _run_for_output("the comparison", command, folder, json.dumps(order))
+    return seconds, json.loads(output)
+
+
+def relation(table: str, *, destination: Destination, folder: Path) -> str:
+    """Return a SELECT of what `dlt_load` copied of a table, for DuckDB with ``peer.duckdb`` open."""
+    if destination == "duckdb":
+        return f"SELECT * FROM silver.{table}"
+    # A new folder's Iceberg tables have one snapshot, so their data files are all of it.
+    files = "data/**/*.parquet" if destination == "iceberg" else "*.parquet"
+    return f"SELECT * FROM read_parquet('{folder}/silver/{table}/{files}')"
+
+
 def _write_sources(path: Path, tables: Sequence[str], destination: Destination, folder: Path) -> None:
     source: dict[str, object] = {"name": "silver", "schema": "silver", "tables": [{"name": name} for name in tables]}
     if destination != "duckdb":
         # connectorx hands numeric columns over as DECIMAL(38,10); the models' outer casts bring them back.
-        # A new folder's Iceberg tables have one snapshot, so their data files are all of it.
-        files = "data/**/*.parquet" if destination == "iceberg" else "*.parquet"
-        source["meta"] = {"external_location": f"read_parquet('{folder}/silver/{{name}}/{files}')"}
+        copied = relation("{name}", destination=destination, folder=folder)
+        source["meta"] = {"external_location": copied.removeprefix("SELECT * FROM ")}
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps({"version": 2, "sources": [source]}))  # JSON is YAML
 
 
 def _run(name: str, command: Sequence[str], folder: Path, order: str = "") -> float:
+    return _run_for_output(name, command, folder, order)[0]
+
+
+def _run_for_output(name: str, command: Sequence[str], folder: Path, order: str = "") -> tuple[float, str]:
     surroundings = {
         "PATH": os.defpath,
         "HOME": str(folder),
@@ -94,4 +123,4 @@ def _run(name: str, command: Sequence[str], folder: Path, order: str = "") -> fl
     if done is None or done.returncode:
         output = "" if done is None else (done.stdout + done.stderr)[-4000:]
         raise SystemExit(f"{name} failed, so there is nothing to compare with:\n{output}")
-    return seconds
+    return seconds, done.stdout

@@ -37,6 +37,10 @@ def attempts(run: PipelineRun) -> list[tuple[str, int, str]]:
     return [(each.stage, each.attempt, each.state) for each in run.stage_runs.order_by("id")]
 
 
+def running(run: PipelineRun) -> set[str]:
+    return set(run.stage_runs.filter(state=StageState.RUNNING).values_list("stage", flat=True))
+
+
 def event_names(run: PipelineRun) -> list[str]:
     return [event.name for event in run.events.all()]
 
@@ -244,6 +248,60 @@ class TestQuality:
         assert run.state == RunState.SUCCEEDED
         assert len(lakehouse.replicator.requests) == 2
         assert {result.reconciliation for result in run.table_results.all()} == {Reconciliation.EQUAL}
+
+
+class TestSideBySide:
+    """Quality and gold both read silver, and neither waits for the other."""
+
+    def test_both_run_at_once(self, run: PipelineRun, lakehouse: FakeLakehouse):
+        lakehouse.jobs.script |= {"reconcile": lambda _spec: RUNNING, "silver_to_gold": lambda _spec: RUNNING}
+
+        drive(run, lakehouse, calls=3)
+
+        assert running(run) == {Stage.QUALITY, Stage.GOLD}
+
+    def test_publication_waits_for_the_slower_one(self, run: PipelineRun, lakehouse: FakeLakehouse):
+        lakehouse.jobs.script["reconcile"] = lambda _spec: RUNNING
+
+        drive(run, lakehouse, calls=5)
+
+        assert run.stage_runs.get(stage=Stage.GOLD).state == StageState.SUCCEEDED
+        assert run.stage_runs.get(stage=Stage.PUBLISH).state == StageState.PENDING
+        assert not PublicationRecord.objects.exists()
+
+    def test_a_failure_ends_the_other_one_and_a_retry_takes_both_up(self, run: PipelineRun, lakehouse: FakeLakehouse):
+        scripts = dict(lakehouse.jobs.script)
+        lakehouse.jobs.script |= {"reconcile": lambda _spec: RUNNING, "silver_to_gold": lambda _spec: RUNNING}
+        now = drive(run, lakehouse, calls=3)
+        quality, gold = (run.stage_runs.get(stage=stage) for stage in (Stage.QUALITY, Stage.GOLD))
+
+        lakehouse.jobs.end(JobId(gold.job_id), failed(StoreFullError, "The store has no room left."))
+        now = drive(run, lakehouse, now=now)
+
+        assert run.state == RunState.WAITING
+        quality.refresh_from_db()
+        assert quality.state == StageState.CANCELLED
+        assert lakehouse.jobs.status(JobId(quality.job_id)).state == "cancelled"
+        lakehouse.jobs.script |= scripts
+        retry_run(run_id=run.pk, now=now)
+        drive(run, lakehouse, now=now)
+        assert run.state == RunState.SUCCEEDED
+        assert [run.stage_runs.filter(stage=stage).count() for stage in Stage] == [1, 1, 2, 2, 1]
+
+    def test_a_retry_leaves_alone_what_succeeded_beside_the_failure(self, run: PipelineRun, lakehouse: FakeLakehouse):
+        lakehouse.jobs.script["silver_to_gold"], works = (
+            lambda _spec: failed(StoreFullError, "The store has no room left."),
+            lakehouse.jobs.script["silver_to_gold"],
+        )
+        now = drive(run, lakehouse)
+        assert run.stage_runs.get(stage=Stage.QUALITY).state == StageState.SUCCEEDED
+
+        lakehouse.jobs.script["silver_to_gold"] = works
+        retry_run(run_id=run.pk, now=now)
+        drive(run, lakehouse, now=now)
+
+        assert run.state == RunState.SUCCEEDED
+        assert run.stage_runs.filter(stage=Stage.QUALITY).count() == 1
 
 
 class TestPublish:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from etl.engine.gold_select import gold_select
 from etl.gold.compile import compile_models, load_models
 from etl.ports.query_engine import Value
-from tests.unit.etl.gold.silver import COLUMNS, open_silver
+from tests.unit.etl.gold.silver import COLUMNS, compute_needed, open_silver
 
 AS_OF = datetime(2026, 7, 1, 12, tzinfo=UTC)
 COMPILED = compile_models(load_models(), silver=COLUMNS)
@@ -19,13 +19,13 @@ class GoldInMemory:
 
     def __init__(self, given: Mapping[str, Iterable[Mapping[str, object]]], *, as_of: datetime = AS_OF) -> None:
         self._connection = open_silver(given)
-        for compiled in COMPILED:
-            sql = compiled.sql("duckdb", as_of=as_of)
-            self._connection.execute(f"CREATE TABLE {compiled.model.table} AS {sql}")
+        self._as_of = as_of
 
     def rows(self, sql: str, parameters: Sequence[Value] = ()) -> tuple[tuple[Value, ...], ...]:
         """Answer a query, refused here if the product's engine would refuse it."""
-        return tuple(self._connection.execute(gold_select(sql).sql, list(parameters)).fetchall())
+        select = gold_select(sql)
+        compute_needed(self._connection, select.tables, COMPILED, as_of=self._as_of)
+        return tuple(self._connection.execute(select.sql, list(parameters)).fetchall())
 
 
 def order(number: int, day: str, total: str = "10.00", **fields: object) -> dict[str, object]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
 
 import duckdb
+
+from etl.gold.compile import CompiledModel
+from etl.gold.compute import compute
 
 _TIMES = {"created_at": "TIMESTAMPTZ", "updated_at": "TIMESTAMPTZ"}
 _MONEY = "DECIMAL(12,2)"
@@ -50,7 +54,7 @@ TABLES: dict[str, dict[str, str]] = {
 COLUMNS = {name: tuple(columns) for name, columns in TABLES.items()}
 
 LEFT_OUT: dict[str, dict[str, object]] = {
-    "tenants": {"name": "Shop", "currency": "EUR", "timezone": "UTC"},
+    "tenants": {"name": "Shop", "plan": "starter", "currency": "EUR", "timezone": "UTC"},
     "customers": {"name": "Ada", "created_at": "2026-01-01T00:00:00Z"},
     "products": {
         "sku": "S", "name": "Thing", "category": "Things", "cost": 0, "stock_quantity": 0, "is_active": True,
@@ -76,3 +80,29 @@ def open_silver(given: Mapping[str, Iterable[Mapping[str, object]]]) -> duckdb.D
             places = ", ".join("?" * len(full))
             connection.execute(f"INSERT INTO silver.{table} ({', '.join(full)}) VALUES ({places})", [*full.values()])
     return connection
+
+
+def compute_needed(
+    connection: duckdb.DuckDBPyConnection,
+    tables: Collection[str],
+    compiled: Iterable[CompiledModel],
+    *,
+    as_of: datetime,
+) -> None:
+    """Compute the models of ``tables`` and those they read, unless they are there already.
+
+    Args:
+        connection: Holds silver.
+        tables: Names such as ``gold.daily_revenue``.
+        compiled: All models, each after those it reads.
+        as_of: Source time at which silver stands.
+    """
+    models = [*compiled]
+    wanted = set(tables)
+    for each in reversed(models):
+        if each.model.table in wanted:
+            wanted.update(each.inputs)
+    present = connection.execute("SELECT table_name FROM duckdb_tables() WHERE schema_name = 'gold'").fetchall()
+    for each in models:
+        if each.model.table in wanted and (each.model.name,) not in present:
+            compute(connection, each, as_of=as_of)

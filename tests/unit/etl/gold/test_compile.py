@@ -12,6 +12,7 @@ from etl.errors import OperatorError
 from etl.gold.compile import compile_models, load_models
 from etl.gold.front_matter import parse_model
 from etl.gold.model import (
+    Audience,
     FrontMatterError,
     ModelCycleError,
     ModelError,
@@ -26,7 +27,7 @@ HEAD = """/* model
 title: Sales
 question: How much?
 grain: [tenant_id]
-freshness_hours: 24
+freshness_seconds: 300
 incremental_key: [tenant_id]
 columns:
   tenant_id: {type: bigint, description: The tenant.}
@@ -75,7 +76,18 @@ WRONG = {
     "type gold does not have": (swapped("bigint", "json"), FrontMatterError, 8, "'json' is no type"),
     "grain of unknown column": (swapped("grain: [tenant_id]", "grain: [day]"), FrontMatterError, 4, "names day"),
     "empty grain": (swapped("grain: [tenant_id]", "grain: []"), FrontMatterError, 4, "list of column names"),
-    "freshness in words": (swapped("hours: 24", "hours: soon"), FrontMatterError, 5, "whole number"),
+    "freshness in words": (swapped("seconds: 300", "seconds: soon"), FrontMatterError, 5, "whole number"),
+    "no time at all": (swapped("seconds: 300", "seconds: 0"), FrontMatterError, 5, "whole number of seconds above 0"),
+    "part of a second": (swapped("seconds: 300", "seconds: 0.5"), FrontMatterError, 5, "whole number"),
+    "time that is a truth": (swapped("seconds: 300", "seconds: true"), FrontMatterError, 5, "whole number"),
+    "quotient without formula": (swapped('"decimal(38,2)"', "double"), FrontMatterError, 9, "revenue has no formula"),
+    "empty formula": (swapped("unit: tenant", "formula: '', unit: tenant"), FrontMatterError, 9, "no formula"),
+    "unknown audience": (
+        swapped("grain:", "audience: everyone\ngrain:"), FrontMatterError, 4, "audience must be one of tenant, plat",
+    ),
+    "tenants' model without tenant": (
+        (HEAD + SELECT).replace("tenant_id", "shop_id"), FrontMatterError, 7, "no tenant can read it",
+    ),
     "unknown check": (swapped("checks: []", "checks:\n  - positive: [revenue]"), FrontMatterError, 11, "a check is"),
     "check of unknown column": (swapped("checks: []", "checks:\n  - unique: [day]"), FrontMatterError, 11, "names day"),
     "syntax error": (swapped("SUM(total) AS revenue", "SUM(total AS revenue"), ModelSyntaxError, 12, "near"),
@@ -119,6 +131,19 @@ def test_refuses(text: str, error: type[ModelError], line: int, problem: str) ->
     assert problem in str(caught.value)
 
 
+def test_a_model_of_the_platform_needs_no_tenant_and_is_kept_from_tenants() -> None:
+    text = (HEAD + SELECT).replace("grain: [tenant_id]", "audience: platform\ngrain: [tenant_id]")
+    (model,) = [parse_model(text, file="sales.sql")]
+    assert model.audience is Audience.PLATFORM
+    assert model.partition_by is None
+    assert parse_model(HEAD + SELECT, file="sales.sql").partition_by == "tenant_id"
+
+
+def test_a_model_of_a_minute_is_live() -> None:
+    assert parse_model(swapped("seconds: 300", "seconds: 60"), file="sales.sql").is_live
+    assert not parse_model(swapped("seconds: 300", "seconds: 61"), file="sales.sql").is_live
+
+
 def test_refuses_a_file_name_that_is_no_table_name() -> None:
     with pytest.raises(FrontMatterError, match="lower case"):
         parse_model(HEAD + SELECT, file="Daily Revenue.sql")
@@ -158,7 +183,7 @@ def test_every_model_is_written_for_every_engine(dialect: str) -> None:
     for each in compile_models(load_models(), silver=COLUMNS):
         sql = each.sql(dialect, as_of=AS_OF)
         tree = sqlglot.parse_one(sql, dialect=dialect)
-        assert [column.alias for column in tree.selects] == list(each.model.column_names)
+        assert [column.alias for column in tree.selects] == [name for name, _ in each.model.selected]
         assert all(isinstance(column.this, exp.Cast) for column in tree.selects)
         assert "LOCAL_DAY" not in sql
         assert "AS_OF" not in sql

@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 from etl.contracts.types import LogicalType, family
-from etl.gold.compile import CompiledModel, check_sql, compile_models, load_models
+from etl.gold.compile import check_sql, compile_models, load_models
 from etl.gold.model import GoldModel
-from tests.unit.etl.gold.silver import COLUMNS, open_silver
+from tests.unit.etl.gold.silver import COLUMNS, compute_needed, open_silver
 
 CASES = Path(__file__).with_name("cases")
 COMPILED = {each.model.name: each for each in compile_models(load_models(), silver=COLUMNS)}
@@ -37,24 +37,11 @@ def test_every_model_has_cases() -> None:
 def test_model(name: str, case: Mapping[str, object]) -> None:
     as_of = case.get("as_of", datetime(2026, 7, 1, tzinfo=UTC))
     connection = open_silver(case["given"])
-    for compiled in COMPILED.values():
-        compute(connection, compiled, as_of)
+    compute_needed(connection, [f"gold.{name}"], COMPILED.values(), as_of=as_of)
     model = COMPILED[name].model
     assert rows(connection, model, case["expect"]) == expected(model, case["expect"])
-
-
-@pytest.mark.parametrize(("name", "case"), ALL_CASES)
-def test_checks_hold(name: str, case: Mapping[str, object]) -> None:
-    as_of = case.get("as_of", datetime(2026, 7, 1, tzinfo=UTC))
-    connection = open_silver(case["given"])
-    for compiled in COMPILED.values():
-        compute(connection, compiled, as_of)
     for check in COMPILED[name].checks:
         assert connection.execute(check_sql(check, "duckdb", as_of=as_of)).fetchall() == [], check.check.name
-
-
-def compute(connection: duckdb.DuckDBPyConnection, compiled: CompiledModel, as_of: datetime) -> None:
-    connection.execute(f"CREATE TABLE {compiled.model.table} AS {compiled.sql('duckdb', as_of=as_of)}")
 
 
 def rows(

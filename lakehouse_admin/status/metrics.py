@@ -1,0 +1,117 @@
+"""The control plane's state as Prometheus metrics, read from the database when asked.
+
+Nothing is counted in a process: every web worker gives the same answer, and none forgets
+anything when it is restarted. A handful of indexed queries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from django.db.models import Count
+from prometheus_client import CollectorRegistry, Metric, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from lakehouse_admin.models import Pipeline, PipelineRun, TableResult
+from lakehouse_admin.states import Health, Reconciliation, RunState
+from lakehouse_admin.status.overview import Overview, overview
+
+
+def exposition(*, now: datetime) -> bytes:
+    """Return the metrics in Prometheus's text format, version 0.0.4.
+
+    Source: https://prometheus.io/docs/instrumenting/exposition_formats/
+    """
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_ControlPlane(now))
+    return generate_latest(registry)
+
+
+class _ControlPlane(Collector):
+    """Every pipeline as it is at one moment."""
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the families, each with a sample a pipeline."""
+        seen = [(pipeline.key, overview(pipeline, now=self._now)) for pipeline in Pipeline.objects.order_by("key")]
+        yield from _health(seen)
+        yield from _publications(seen)
+        yield from _runs()
+        yield from _newest_runs(seen)
+
+
+def _health(seen: list[tuple[str, Overview]]) -> Iterator[Metric]:
+    health = GaugeMetricFamily(
+        "lakeside_pipeline_health",
+        "1 for the health that the pipeline has, 0 for the others.",
+        labels=["pipeline", "health"],
+    )
+    for key, found in seen:
+        for each in Health:
+            health.add_metric([key, each.value], float(found.health is each))
+    yield health
+
+
+def _publications(seen: list[tuple[str, Overview]]) -> Iterator[Metric]:
+    number = GaugeMetricFamily(
+        "lakeside_publication_number", "Number of the publication that readers see.", labels=["pipeline"]
+    )
+    age = GaugeMetricFamily(
+        "lakeside_freshness_seconds", "Age of the newest data that readers see, in seconds.", labels=["pipeline"]
+    )
+    for key, found in seen:
+        if found.publication is not None and found.freshness_seconds is not None:
+            number.add_metric([key], found.publication.number)
+            age.add_metric([key], found.freshness_seconds)
+    yield number
+    yield age
+
+
+def _runs() -> Iterator[Metric]:
+    runs = CounterMetricFamily("lakeside_runs", "Runs by the state they are in.", labels=["pipeline", "state"])
+    counted = PipelineRun.objects.order_by().values_list("pipeline__key", "state").annotate(Count("pk"))
+    for key, state, count in sorted(counted):
+        runs.add_metric([key, state], count)
+    yield runs
+
+
+def _newest_runs(seen: list[tuple[str, Overview]]) -> Iterator[Metric]:
+    """Tell how long the stages of the newest successful run took, and what it found in each table."""
+    stages = GaugeMetricFamily(
+        "lakeside_stage_seconds",
+        "Seconds that a stage of the newest successful run took.",
+        labels=["pipeline", "stage"],
+    )
+    rows = GaugeMetricFamily(
+        "lakeside_table_rows", "Rows in silver after the newest successful run.", labels=["pipeline", "table"]
+    )
+    rejects = GaugeMetricFamily(
+        "lakeside_table_rejected_rows",
+        "Rows that the newest successful run put into quarantine.",
+        labels=["pipeline", "table"],
+    )
+    different = GaugeMetricFamily(
+        "lakeside_table_different",
+        "1 if the newest run found silver different from the source.",
+        labels=["pipeline", "table"],
+    )
+    for key, found in seen:
+        newest = next((run for run in found.runs if run.state == RunState.SUCCEEDED), None)
+        if newest is not None:
+            for attempt in newest.stage_runs.all():
+                if attempt.started_at and attempt.finished_at:
+                    stages.add_metric([key, attempt.stage], (attempt.finished_at - attempt.started_at).total_seconds())
+            for result in newest.table_results.all():
+                rows.add_metric([key, result.table], result.silver_rows or 0)
+                rejects.add_metric([key, result.table], result.rejected_rows or 0)
+        if found.runs:
+            for result in TableResult.objects.filter(run=found.runs[0]):
+                different.add_metric([key, result.table], float(result.reconciliation == Reconciliation.DIFFERENT))
+    yield stages
+    yield rows
+    yield rejects
+    yield different
