@@ -13,6 +13,7 @@ from __future__ import annotations
 import difflib
 import functools
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields, replace
 from enum import StrEnum
@@ -37,6 +38,7 @@ SOURCE_TABLES = (
 _GIBIBYTE = 1024**3
 _SECRET_KEY_LENGTH = 50
 _TOKEN_CHARACTERS = 32
+_SLOT_NAME = re.compile(r"[a-z0-9_]{1,63}")
 _STACK_DATABASE_URLS = ("DATABASE_URL", "APP_DATABASE_URL", "LAKEHOUSE_SOURCE_URL", "LAKEHOUSE_CATALOG_URL")
 _INHERITED = (
     "PATH",
@@ -149,6 +151,12 @@ def _positive(text: str) -> int:
     return int(text)
 
 
+def _slot_name(text: str) -> str:
+    if not _SLOT_NAME.fullmatch(text):
+        raise ValueError("must be 1 to 63 lower-case letters, digits and underscores")
+    return text
+
+
 def _choice(kind: type[StrEnum]) -> Callable[[str], StrEnum]:
     def parse(text: str) -> StrEnum:
         if text not in set(kind):
@@ -181,6 +189,10 @@ class LakehouseEnv:
     """Root of bronze and the warehouse; `<home>/lake` unless set."""
     source_url: str | None = _variable("LAKEHOUSE_SOURCE_URL", _postgres_url, secret=True)
     source_tables: tuple[str, ...] = _variable("LAKEHOUSE_SOURCE_TABLES", _words, default=SOURCE_TABLES)
+    slot: str = _variable("LAKEHOUSE_SLOT", _slot_name, default="lakeside")
+    """The replication slot at the source: one a lake and server."""
+    flush_seconds: int = _variable("LAKEHOUSE_FLUSH_SECONDS", _positive, default=1)
+    disk_reserve_bytes: int = _variable("LAKEHOUSE_DISK_RESERVE_BYTES", _positive, default=_GIBIBYTE)
     catalog_url: str | None = _variable("LAKEHOUSE_CATALOG_URL", _postgres_url, secret=True)
     job_memory_bytes: int = _variable("LAKEHOUSE_JOB_MEMORY_BYTES", _positive, default=2 * _GIBIBYTE)
     s3_bucket: str | None = _variable("LAKEHOUSE_S3_BUCKET", str)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import os
+import shutil
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from django.conf import settings
 
@@ -15,11 +16,15 @@ from etl.errors import OperatorError
 from etl.ports import Lakehouse
 from etl.ports.object_store import ObjectStore
 from etl.ports.query_engine import PublicationReader, QueryEngine
+from etl.replicate.status import STATUS_NAME, StatusFile
 from lakehouse_admin.adapters.embedded.job_runner import ChildProcessRunner
 from lakehouse_admin.adapters.embedded.object_store import DirectoryStore
 from lakehouse_admin.adapters.embedded.replicator import JobReplicator
 from lakehouse_admin.adapters.embedded.warm_start import WarmStart
 from lakehouse_admin.status.publications import RecordedPublications
+
+if TYPE_CHECKING:
+    from etl.replicate.session import ReplicatorConfig
 
 
 class SettingMissingError(OperatorError):
@@ -57,7 +62,7 @@ def lakehouse() -> Lakehouse:
     tables = [TableId.parse(name) for name in settings.LAKEHOUSE.source_tables]
     jobs = child_process_runner(lake)
     return Lakehouse(
-        replicator=JobReplicator(jobs=jobs, tables=tables),
+        replicator=JobReplicator(jobs=jobs, tables=tables, slot=settings.LAKEHOUSE.slot),
         store=DirectoryStore(Path(lake.bronze_root)),
         catalog=IcebergCatalog(lake),
         jobs=jobs,
@@ -108,6 +113,43 @@ def source_url() -> str:
     if not settings.LAKEHOUSE.source_url:
         raise SettingMissingError("LAKEHOUSE_SOURCE_URL is not set.")
     return str(settings.LAKEHOUSE.source_url)
+
+
+def replicator_config() -> ReplicatorConfig:
+    """Return what the replicator follows, and how.
+
+    Raises:
+        SettingMissingError: LAKEHOUSE_SOURCE_URL is not set.
+    """
+    from etl.replicate.session import ReplicatorConfig  # noqa: PLC0415 - web processes do without
+
+    return ReplicatorConfig(
+        source_url=source_url(),
+        tables=tuple(TableId.parse(name) for name in settings.LAKEHOUSE.source_tables),
+        slot=settings.LAKEHOUSE.slot,
+        flush_seconds=float(settings.LAKEHOUSE.flush_seconds),
+        reserve_bytes=settings.LAKEHOUSE.disk_reserve_bytes,
+        free_bytes=_free_bytes,
+    )
+
+
+def _free_bytes() -> int:
+    """Return the room that the lake's disk has left."""
+    folder = Path(lake_config().bronze_root)
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
+
+
+def replicator_status() -> StatusFile:
+    """Return where the replicator says how it is; anybody may read it.
+
+    Raises:
+        BackendIncompleteError: The lake is not in a folder.
+    """
+    if settings.LAKEHOUSE.lake_uri.startswith("s3://"):
+        raise BackendIncompleteError("The embedded backend keeps the lake in a folder, not on S3.")
+    return StatusFile(Path(lake_config().bronze_root) / STATUS_NAME)
 
 
 def child_process_runner(lake: LakeConfig) -> ChildProcessRunner:

@@ -40,7 +40,7 @@ _SETTINGS = {
     "max_replication_slots": "20",
     "max_wal_senders": "20",
     "wal_sender_timeout": "10s",  # A stalled reader blocks stopping.
-    "max_slot_wal_keep_size": "1GB",  # An abandoned slot must not fill the disk.
+    "max_slot_wal_keep_size": "4GB",  # An abandoned slot must not fill the disk; a transaction of 1 GB must pass.
     "shared_buffers": "128MB",
     "max_connections": "100",
     "timezone": "UTC",

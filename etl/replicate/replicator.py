@@ -32,11 +32,13 @@ from etl.replicate.slot import (
     check_slot,
     drop_slot,
     ensure_publication,
+    unpublished,
 )
 
 _FIRST_PAUSE_SECONDS = 0.25
 _LONGEST_PAUSE_SECONDS = 30.0
 _LOOK_UP_SECONDS = 0.1
+_ALIVE_SECONDS = 1.0
 
 
 def begin(
@@ -80,11 +82,11 @@ def begin(
         done = find_load(store, request_id) if request_id else None
         if done is not None:
             return read_load(store, done)
-        _check(control, config)
         position = find_position(store, config.slot)
         if position is not None:
             check_slot(control, config.slot, position.durable_lsn)
             return read_load(store, _first_load(store, config.slot))
+        _check(control, config)
         drop_slot(control, config.slot)
         try:
             return full_load(
@@ -131,13 +133,17 @@ def resync(
         SlotLostError: Only some tables were named, but the slot is lost, and with it changes of all tables.
         NotBegunError: Only some tables were named, but nothing has begun.
         SlotBusyError: The slot is lost, and a replicator still reads it.
+        SourceNotReadyError: A table's changes are not sent; the message says the SQL.
         Whatever else `begin` raises.
     """
     wanted = tuple(tables) or config.tables
     with closing(open_source(config.source_url)) as control:
         check_source(control, wanted)
         check_changes(control, wanted)
-        ensure_publication(control, config.tables, config.publication)
+        refused = unpublished(control, config.tables, config.publication)
+        for table in wanted:
+            if table in refused:
+                raise refused[table]
         position = find_position(store, config.slot)
         lost = _loss(control, config.slot, position)
         if lost is not None:
@@ -224,13 +230,23 @@ def replicate(
         pauses = 0 if session.has_landed else pauses + 1
         pause_seconds = pause_after(pauses)
         hooks.on_trouble(trouble, pause_seconds)
-        if stop.wait(pause_seconds):
+        if pause(stop, pause_seconds, hooks.on_alive):
             return
+
+
+def pause(stop: threading.Event, seconds: float, on_alive: Callable[[], None]) -> bool:
+    """Wait; return whether told to stop meanwhile."""
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0:
+        if stop.wait(min(left, _ALIVE_SECONDS)):
+            return True
+        on_alive()
+    return stop.is_set()
 
 
 def pause_after(failures: int) -> float:
     """Return how long to wait, in seconds, after so many failures in a row."""
-    return min(_FIRST_PAUSE_SECONDS * 2**failures, _LONGEST_PAUSE_SECONDS)
+    return float(min(_FIRST_PAUSE_SECONDS * 2**failures, _LONGEST_PAUSE_SECONDS))
 
 
 def _check(control: psycopg.Connection, config: ReplicatorConfig) -> None:

@@ -36,7 +36,7 @@ from etl.replicate.failpoint import Failpoint, Moment, ignore
 from etl.replicate.lsn import Lsn
 from etl.replicate.pgoutput import Changes, Decoder, Relation
 from etl.replicate.shape import OldRowsUnknownError, Shape, record_shape
-from etl.replicate.slot import PUBLICATION, Slot, SlotBusyError, check_slot
+from etl.replicate.slot import PUBLICATION, Slot, SlotBusyError, check_slot, read_end_of_log, unpublished
 from etl.replicate.spool import Piece, Spool
 from etl.replicate.status import Progress, TableTrouble, qualified_name
 from etl.replicate.stream import open_stream
@@ -148,6 +148,7 @@ class Session:
         self._oids: dict[int, TableId] = {}
         self._loaded: dict[TableId, LoadedTable] = {}
         self._doubts: dict[TableId, LakehouseError] = {}
+        self._unsent: dict[TableId, tuple[LakehouseError, int]] = {}  # Why, and until when at least.
         self._troubles: dict[TableId, TableTrouble] = {}
         self._moved_at: datetime | None = None
         self._heard_at: datetime | None = None
@@ -239,13 +240,16 @@ class Session:
         if isinstance(shape, LakehouseError):
             self._leave_out(flush, changes, 0, shape)
             return
+        unsent = self._unsent.pop(shape.contract.table, None)
+        if unsent is not None:  # Its changes come again, but some have not come.
+            self._note_doubt(flush, shape.contract.table, unsent[1], unsent[0])
         doubt = self._doubts.pop(shape.contract.table, None)
         if doubt is not None:
             self._note_doubt(flush, shape.contract.table, int(changes.end_lsns[0]), doubt)
         try:
             flush.write(shape, changes)
         except RowTooLongError as error:
-            # Of the row's transaction nothing; what was committed before it is whole.
+            # Of the row's transaction nothing more; what was committed before it is whole.
             row = int(str(error.context["row"]))
             whole = int(np.searchsorted(changes.end_lsns, changes.end_lsns[row]))
             if whole:
@@ -327,6 +331,10 @@ class Session:
                 troubles[table] = TableTrouble.of(table, gone)
             elif known is not None and oid != known.oid and oid != self._read_loaded()[table].oid:
                 troubles.setdefault(table, TableTrouble.of(table, _replaced(table)))
+        for table, error in unpublished(self._control, self._config.tables, self._config.publication).items():
+            if table in present:
+                troubles.setdefault(table, TableTrouble.of(table, error))
+                self._unsent[table] = error, int(read_end_of_log(self._control))
         self._troubles = troubles
 
     def _end(self, flush: Flush) -> None:

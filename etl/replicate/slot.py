@@ -26,6 +26,15 @@ PUBLICATION = "lakeside"
 _GENERATED_SINCE = 180000
 _RESYNC = "Run `manage.py lakehouse resync --all`: it takes a new full load and goes on from there."
 
+_UNCHANGEABLE = (
+    psycopg.errors.InsufficientPrivilege,
+    psycopg.errors.ObjectNotInPrerequisiteState,
+    psycopg.errors.UndefinedTable,
+    psycopg.errors.InvalidSchemaName,
+    psycopg.errors.DuplicateObject,
+)
+"""The publication is another's, or cannot be as wanted now."""
+
 _SLOT = """
     SELECT plugin::text, database = current_database() AS is_of_this_database, active_pid,
            confirmed_flush_lsn::text AS confirmed_lsn, coalesce(wal_status, '') AS wal_status, safe_wal_size,
@@ -164,11 +173,7 @@ def check_slot(connection: psycopg.Connection, name: str, durable_lsn: Lsn) -> S
         raise SourceBehindError(f"The source's log ends at {server_lsn}, but bronze was read up to {durable_lsn}.")
     if slot is None:
         raise SlotLostError(f"The source has no slot {name}: it was dropped, or the server was replaced. {_RESYNC}")
-    if slot.plugin != "pgoutput" or not slot.is_of_this_database:
-        raise SourceNotReadyError(
-            f"Slot {name} is another database's or another program's. "
-            f"If nobody needs it, run: SELECT pg_drop_replication_slot('{name}');"
-        )
+    check_ours(slot, name)
     if slot.wal_status == "lost":
         raise SlotLostError(
             f"The source's log grew beyond max_slot_wal_keep_size while nobody read slot {name}, "
@@ -195,9 +200,14 @@ def drop_slot(connection: psycopg.Connection, name: str) -> None:
     """Remove a slot; absent is fine.
 
     Raises:
+        SourceNotReadyError: It is somebody else's.
         SlotBusyError: It is being read.
         SourceUnavailableError: The source did not answer.
     """
+    slot = read_slot(connection, name)
+    if slot is None:
+        return
+    check_ours(slot, name)
     query = "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = %s"
     try:
         connection.execute(query, [name])
@@ -207,6 +217,19 @@ def drop_slot(connection: psycopg.Connection, name: str) -> None:
         raise SlotBusyError(f"Slot {name} is being read: {first_line(error)}.") from error
     except psycopg.Error as error:
         raise SourceUnavailableError(f"The source stopped answering: {first_line(error)}.") from error
+
+
+def check_ours(slot: Slot, name: str) -> None:
+    """Refuse a slot that something else reads: slots of all databases share their names.
+
+    Raises:
+        SourceNotReadyError: It is somebody else's.
+    """
+    if slot.plugin != "pgoutput" or not slot.is_of_this_database:
+        raise SourceNotReadyError(
+            f"Slot {name} is another database's or another program's. Name another one in LAKEHOUSE_SLOT; "
+            f"or, if nobody needs it, run there: SELECT pg_drop_replication_slot('{name}');"
+        )
 
 
 def check_changes(connection: psycopg.Connection, tables: Sequence[TableId]) -> None:
@@ -253,7 +276,7 @@ def ensure_publication(connection: psycopg.Connection, tables: Sequence[TableId]
             if problem.by:
                 try:
                     connection.execute(problem.sql.encode())
-                except (psycopg.errors.InsufficientPrivilege, psycopg.errors.ObjectNotInPrerequisiteState) as error:
+                except _UNCHANGEABLE as error:
                     raise SourceNotReadyError(str(problem)) from error
             else:
                 raise SourceNotReadyError(str(problem))
@@ -285,8 +308,7 @@ def unpublished(connection: psycopg.Connection, tables: Sequence[TableId], name:
         ensure_publication(connection, tables, name)
     except SourceNotReadyError as error:
         try:
-            with connection.cursor(row_factory=class_row(_Published)) as cursor:
-                rows = cursor.execute(_PUBLISHED, [name]).fetchall()
+            rows = _read_published(connection, name)
         except psycopg.Error as failure:
             raise SourceUnavailableError(f"The source stopped answering: {first_line(failure)}.") from failure
         whole = {TableId(schema=row.schema, name=row.name) for row in rows if not row.is_partial}
@@ -294,12 +316,16 @@ def unpublished(connection: psycopg.Connection, tables: Sequence[TableId], name:
     return {}
 
 
+def _read_published(connection: psycopg.Connection, name: str) -> list[_Published]:
+    with connection.cursor(row_factory=class_row(_Published)) as cursor:
+        return cursor.execute(_PUBLISHED, [name]).fetchall()
+
+
 def _publication_problems(connection: psycopg.Connection, tables: Sequence[TableId], name: str) -> Iterator[Problem]:
     """Yield what is wrong with the publication; each statement is run before the next one is asked for."""
     with connection.cursor(row_factory=class_row(_Publication)) as cursor:
         publication = cursor.execute(_PUBLICATION, [name]).fetchone()
-    with connection.cursor(row_factory=class_row(_Published)) as cursor:
-        published = cursor.execute(_PUBLISHED, [name]).fetchall()
+    published = _read_published(connection, name)
     names = sql.SQL(", ").join(sql.Identifier(table.schema, table.name) for table in tables)
     options = "publish = 'insert, update, delete, truncate', publish_via_partition_root = true"
     if connection.info.server_version >= _GENERATED_SINCE:

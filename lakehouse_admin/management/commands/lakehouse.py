@@ -12,12 +12,14 @@ from django.core.management.base import BaseCommand, CommandParser
 from etl.errors import LakehouseError
 from lakehouse_admin.cli import (
     cancel,
+    check_source,
     checks,
     contract,
     lineage,
     metrics,
     reconcile,
     replicate,
+    resync,
     retry,
     run,
     runs,
@@ -32,6 +34,8 @@ VERBS: Mapping[str, Verb] = {
     "status": status,
     "runs": runs,
     "replicate": replicate,
+    "resync": resync,
+    "check-source": check_source,
     "reconcile": reconcile,
     "cancel": cancel,
     "retry": retry,

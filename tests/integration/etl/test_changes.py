@@ -810,7 +810,7 @@ def test_a_row_too_long_for_bronze_holds_up_no_other_table_and_a_resync_mends_it
         landed_keys = [(row["table"], row["id"]) for row in changes(store)]
         assert ("public.u", "1") in landed_keys
         assert ("public.u", "2") in landed_keys
-        assert [row for row in changes(store, "t") if int(str(row["_change_seq"])[:20]) == gap.first_lsn] == []
+        assert ("public.t", "3") not in landed_keys
 
         source.execute("UPDATE t SET v = 'short' WHERE id = 3")
         running.catch_up()
