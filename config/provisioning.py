@@ -172,7 +172,7 @@ def publish(owner_url: str, *, source_url: str, tables: Sequence[str]) -> int:
         return 0
     with _connection(owner_url) as connection:
         connection.execute(_LOCK_SQL)
-        present = [table for table in read_oids(connection, [TableId.parse(name) for name in tables])]
+        present = list(read_oids(connection, [TableId.parse(name) for name in tables]))
         try:
             if present:
                 ensure_publication(connection, present)

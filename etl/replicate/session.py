@@ -36,7 +36,15 @@ from etl.replicate.failpoint import Failpoint, Moment, ignore
 from etl.replicate.lsn import Lsn
 from etl.replicate.pgoutput import Changes, Decoder, Relation
 from etl.replicate.shape import OldRowsUnknownError, Shape, record_shape
-from etl.replicate.slot import PUBLICATION, Slot, SlotBusyError, check_slot, read_end_of_log, unpublished
+from etl.replicate.slot import (
+    PUBLICATION,
+    Slot,
+    SlotBusyError,
+    check_slot,
+    read_end_of_log,
+    read_unpublished,
+    unpublished,
+)
 from etl.replicate.spool import Piece, Spool
 from etl.replicate.status import Progress, TableTrouble, qualified_name
 from etl.replicate.stream import open_stream
@@ -74,6 +82,15 @@ class TableReplacedError(OperatorError):
     """A replicated table was dropped, and another one of its name created."""
 
     guidance: ClassVar[str] = _RESYNC_TABLE
+
+
+class ChangesNotSentError(OperatorError):
+    """A replicated table was left out of the publication, or only a part of it was in."""
+
+    guidance: ClassVar[str] = (
+        "Publish it again (`manage.py provision`; `manage.py lakehouse check-source` says the SQL), "
+        "then run `manage.py lakehouse resync <table>`; the other tables go on meanwhile."
+    )
 
 
 class _DrainTooLongError(TransientError):
@@ -331,11 +348,20 @@ class Session:
                 troubles[table] = TableTrouble.of(table, gone)
             elif known is not None and oid != known.oid and oid != self._read_loaded()[table].oid:
                 troubles.setdefault(table, TableTrouble.of(table, _replaced(table)))
-        for table, error in unpublished(self._control, self._config.tables, self._config.publication).items():
-            if table in present:
-                troubles.setdefault(table, TableTrouble.of(table, error))
-                self._unsent[table] = error, int(read_end_of_log(self._control))
+        unsent = [table for table in self._read_unsent() if table in present and table in self._loaded]
+        for table in unsent:
+            error = ChangesNotSentError(f"Publication {self._config.publication} did not send the changes of {table}.")
+            troubles.setdefault(table, TableTrouble.of(table, error))
+            self._unsent[table] = error, int(read_end_of_log(self._control))
         self._troubles = troubles
+
+    def _read_unsent(self) -> Sequence[TableId]:
+        """Return the tables whose changes were not sent until now; see to it that they are from now on, if possible."""
+        tables, publication = self._config.tables, self._config.publication
+        unsent = read_unpublished(self._control, tables, publication)
+        if unsent:
+            unpublished(self._control, tables, publication)
+        return unsent
 
     def _end(self, flush: Flush) -> None:
         manifest = flush.commit()

@@ -307,13 +307,22 @@ def unpublished(connection: psycopg.Connection, tables: Sequence[TableId], name:
     try:
         ensure_publication(connection, tables, name)
     except SourceNotReadyError as error:
-        try:
-            rows = _read_published(connection, name)
-        except psycopg.Error as failure:
-            raise SourceUnavailableError(f"The source stopped answering: {first_line(failure)}.") from failure
-        whole = {TableId(schema=row.schema, name=row.name) for row in rows if not row.is_partial}
-        return {table: error for table in tables if table not in whole}
+        return dict.fromkeys(read_unpublished(connection, tables, name), error)
     return {}
+
+
+def read_unpublished(connection: psycopg.Connection, tables: Sequence[TableId], name: str) -> list[TableId]:
+    """Return the tables that the publication does not have, or only in part.
+
+    Raises:
+        SourceUnavailableError: The source did not answer.
+    """
+    try:
+        rows = _read_published(connection, name)
+    except psycopg.Error as error:
+        raise SourceUnavailableError(f"The source stopped answering: {first_line(error)}.") from error
+    whole = {TableId(schema=row.schema, name=row.name) for row in rows if not row.is_partial}
+    return [table for table in tables if table not in whole]
 
 
 def _read_published(connection: psycopg.Connection, name: str) -> list[_Published]:

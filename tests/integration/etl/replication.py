@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import re
+import secrets
 import signal
 import subprocess
 import sys
@@ -19,6 +20,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+from psycopg import sql
 
 from etl.bronze.directory import DirectoryStore
 from etl.bronze.layout import CHANGES_PREFIX, LOADS_PREFIX, change_milliseconds
@@ -47,6 +52,24 @@ def wait_until(condition: Callable[[], bool], seconds: float = DEADLINE_SECONDS)
     while not condition():
         assert time.monotonic() < deadline, "the awaited state did not come"
         time.sleep(0.005)
+
+
+@contextmanager
+def fresh_database(owner_url: str) -> Iterator[Source]:
+    """Make an empty database; afterwards drop it and the slots in it."""
+    name = f"changes_{secrets.token_hex(6)}"
+    url = urlunsplit(urlsplit(owner_url)._replace(path=f"/{name}"))
+    with psycopg.connect(owner_url, autocommit=True) as owner:
+        owner.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        try:
+            with psycopg.connect(url, autocommit=True) as connection:
+                yield Source(url=url, connection=connection)
+        finally:
+            slots = "FROM pg_replication_slots WHERE database = %s"
+            owner.execute(f"SELECT pg_terminate_backend(active_pid) {slots} AND active".encode(), [name])
+            wait_until(lambda: not owner.execute(f"SELECT {slots} AND active".encode(), [name]).fetchall())
+            owner.execute(f"SELECT pg_drop_replication_slot(slot_name) {slots}".encode(), [name])
+            owner.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 def config_of(source: Source, *tables: str, **options: float | str | Path) -> ReplicatorConfig:

@@ -16,11 +16,9 @@ from dataclasses import replace
 from itertools import cycle
 from pathlib import Path
 from typing import BinaryIO
-from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
-from psycopg import sql
 
 from config import env
 from config.embedded.postgres import Postgres
@@ -44,6 +42,7 @@ from tests.integration.etl.replication import (
     flushes,
     follow,
     following,
+    fresh_database,
     landed,
     replayed,
     spawn,
@@ -77,24 +76,6 @@ def old_server_url() -> Iterator[str]:
             shutil.rmtree(home, ignore_errors=True)
 
 
-@contextmanager
-def fresh_database(owner_url: str) -> Iterator[Source]:
-    """Make an empty database; afterwards drop it and the slots in it."""
-    name = f"changes_{secrets.token_hex(6)}"
-    url = urlunsplit(urlsplit(owner_url)._replace(path=f"/{name}"))
-    with psycopg.connect(owner_url, autocommit=True) as owner:
-        owner.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        try:
-            with psycopg.connect(url, autocommit=True) as connection:
-                yield Source(url=url, connection=connection)
-        finally:
-            slots = "FROM pg_replication_slots WHERE database = %s"
-            owner.execute(f"SELECT pg_terminate_backend(active_pid) {slots} AND active".encode(), [name])
-            wait_until(lambda: not owner.execute(f"SELECT {slots} AND active".encode(), [name]).fetchall())
-            owner.execute(f"SELECT pg_drop_replication_slot(slot_name) {slots}".encode(), [name])
-            owner.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
-
-
 @pytest.fixture
 def source() -> Iterator[Source]:
     """A database of this test's own on the newest server."""
@@ -110,12 +91,6 @@ def any_source(request: pytest.FixtureRequest) -> Iterator[Source]:
     owner_url = env.load().database_url if request.param == "newest" else request.getfixturevalue("old_server_url")
     with fresh_database(owner_url) as database:
         yield database
-
-
-@pytest.fixture
-def other_store(tmp_path: Path) -> DirectoryStore:
-    """Where a full load is taken to compare with."""
-    return DirectoryStore(tmp_path / "copy")
 
 
 def assert_equal(source: Source, store: DirectoryStore, other: DirectoryStore, *tables: str) -> None:
@@ -504,7 +479,7 @@ def test_a_second_replicator_refuses_and_writes_nothing(source: Source, store: D
         first.catch_up()
         before = [info.key for info in store.list("")]
         with pytest.raises(SlotBusyError):
-            replicate(replace(config, busy_seconds=1.0), store, stop=threading.Event())
+            replicate(config, store, stop=threading.Event())
         assert [info.key for info in store.list("")] == before
         source.execute("INSERT INTO t VALUES (2)")
         first.catch_up()
