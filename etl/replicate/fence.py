@@ -40,7 +40,9 @@ def set_fence(connection: psycopg.Connection) -> Lsn:
         SourceUnavailableError: The source did not answer.
     """
     try:
-        connection.execute(_EMIT)  # A transaction of its own: its commit flushes the log up to here.
+        with connection.transaction():  # Its commit flushes the log up to here, even where others' need not.
+            connection.execute("SET LOCAL synchronous_commit = local")
+            connection.execute(_EMIT)
     except psycopg.Error as error:
         raise SourceUnavailableError(f"The source took no fence: {first_line(error)}.") from error
     return read_end_of_log(connection)

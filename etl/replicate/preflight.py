@@ -28,10 +28,12 @@ def all_problems(
     Raises:
         SourceUnavailableError: The source did not answer.
     """
+    of_source = source_problems(connection, tables)
+    keyed = [table for table in tables if all(problem.table != table for problem in of_source)]
     problems = [
-        *source_problems(connection, tables),
+        *of_source,
         *column_problems(connection, tables, CHANGE_ONLY_FIELDS),
-        *change_problems(connection, tables),
+        *change_problems(connection, keyed),
         *publication_problems(connection, tables, publication),
     ]
     standing = read_slot(connection, slot)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, LiteralString, NamedTuple, cast
+from typing import ClassVar, NamedTuple
 
 import psycopg
 from psycopg import sql
@@ -182,7 +182,7 @@ def _filled(
         return column
     query = sql.SQL(_FILL).format(
         value=printed(replace(column, name=attribute.name)),
-        type=sql.SQL(cast("LiteralString", column.source_type)),
+        type=sql.SQL(column.source_type),
         name=sql.Identifier(attribute.name),
         oid=sql.Literal(relation.oid),
         attnum=sql.Literal(attribute.attnum),

@@ -432,7 +432,7 @@ def test_killed_while_the_first_load_is_taken_it_is_begun_anew(
     assert source.execute("SELECT slot_name FROM pg_replication_slots WHERE database = current_database()") == [(SLOT,)]
     with pytest.raises(NotBegunError):
         replicate(config, store, stop=threading.Event())
-    wait_until(lambda: source.execute("SELECT FROM pg_locks WHERE locktype = 'advisory'") == [])
+    wait_until(lambda: source.execute("SELECT 1 FROM pg_locks WHERE locktype = 'advisory'") == [])
     load = begin(config, store)
     source.execute("UPDATE items SET note = 'later' WHERE id = 1")
     follow(config, store, source)
@@ -686,7 +686,7 @@ def test_what_changes_cannot_carry_is_refused_with_the_sql_that_mends_it(
         source.execute(statement)
     with pytest.raises(SourceNotReadyError, match=words):
         begin(config_of(source, "t"), store)
-    assert source.execute("SELECT FROM pg_replication_slots WHERE database = current_database()") == []
+    assert source.execute("SELECT 1 FROM pg_replication_slots WHERE database = current_database()") == []
 
 
 @pytest.mark.parametrize("identity", ["DEFAULT", "FULL", "USING INDEX t_more"])

@@ -183,7 +183,7 @@ def test_a_table_left_out_of_the_publication_is_a_gap_until_it_is_loaded_again(
         running.await_state(ReplicatorState.STREAMING)
         source.execute("BEGIN; ALTER PUBLICATION lakeside DROP TABLE t; INSERT INTO t VALUES (1); COMMIT")
         source.execute("INSERT INTO t VALUES (2)")
-        published = "SELECT FROM pg_publication_tables WHERE tablename = 't'"
+        published = "SELECT 1 FROM pg_publication_tables WHERE tablename = 't'"
         wait_until(lambda: source.execute(published) != [])
         source.execute("INSERT INTO t VALUES (3); INSERT INTO u VALUES (1)")
         running.catch_up(source)
@@ -299,7 +299,7 @@ def test_everything_that_is_missing_is_named_at_once(source: Source):
     assert len(texts) == 5
     for part in ("keyless", "price", "REPLICA IDENTITY FULL", "absent", "CREATE PUBLICATION"):
         assert any(part in text for text in texts), part
-    assert source.execute("SELECT FROM pg_publication") == []
+    assert source.execute("SELECT 1 FROM pg_publication") == []
 
 
 def test_a_slot_of_another_database_is_left_alone(source: Source, store: DirectoryStore):
