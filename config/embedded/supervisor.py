@@ -1,6 +1,6 @@
 """Starts the whole stack in order, keeps it running, and stops everything it started.
 
-PostgreSQL, Valkey, roles, migrations, worker and beat, replicator, then web. A signal asks it to stop: the
+PostgreSQL, Valkey, roles, migrations, worker and beat, web, then the replicator. A signal asks it to stop: the
 handler only notes that, and the loops look at the note, so that no process is ever forgotten
 between its start and its entry in a list.
 """
@@ -157,10 +157,11 @@ class Supervisor:
         self._launch(python_services.worker(self.home, self.values))
         self._launch(python_services.beat(self.home, self.values))
         scenario.first_run(self)
-        self._launch(python_services.replicator(self.home, self.values))
-        with self.report.step("Web, worker, beat and replicator"):
+        with self.report.step("Web, worker and beat"):
             self._launch(python_services.web(self.home, self.values, descriptor=web_socket.fileno()))
             self._wait_until_healthy()
+        # Last, and not waited for: a source that is not ready is told and tried again, while everything else runs.
+        self._launch(python_services.replicator(self.home, self.values))
         self._enter(StackState.READY)
         sys.stdout.write(f"\n{scenario.welcome(self)}\n")
         sys.stdout.flush()
