@@ -21,7 +21,7 @@ import psycopg
 import pytest
 
 from config import env
-from config.embedded.postgres import Postgres
+from config.embedded.postgres import SETTINGS, Postgres
 from etl.bronze.directory import DirectoryStore
 from etl.contracts.store import newest_contract, read_contract
 from etl.contracts.table import TableId
@@ -68,6 +68,7 @@ def old_server_url() -> Iterator[str]:
     server = Postgres(home=home, durable=False)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("config.embedded.postgres.find_postgres", lambda: OLD_PROGRAMS)
+        patch.setitem(SETTINGS, "max_slot_wal_keep_size", "256MB")  # So that a slot is lost within a test.
         try:
             server.start()
             yield server.url
@@ -511,21 +512,15 @@ def test_a_slot_whose_log_is_gone_is_explained(old_server_url: str, store: Direc
         source.execute("CREATE TABLE t (id int PRIMARY KEY, v text)")
         config = config_of(source, "t")
         begin(config, store)
-        source.execute("ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'")
-        try:
-            source.execute("SELECT pg_reload_conf()")
-            lost = "SELECT wal_status = 'lost' FROM pg_replication_slots WHERE slot_name = 'lakeside_test'"
-            deadline = time.monotonic() + DEADLINE_SECONDS
-            while source.execute(lost) == [(False,)]:
-                assert time.monotonic() < deadline
-                source.execute("INSERT INTO t SELECT coalesce(max(id), 0) + 1 FROM t")
-                source.execute("SELECT pg_switch_wal()")
-                source.execute("CHECKPOINT")
-            with pytest.raises(SlotLostError, match=r"max_slot_wal_keep_size.*lakehouse resync"):
-                replicate(config, store, stop=threading.Event())
-        finally:
-            source.execute("ALTER SYSTEM RESET max_slot_wal_keep_size")
-            source.execute("SELECT pg_reload_conf()")
+        lost = "SELECT wal_status = 'lost' FROM pg_replication_slots WHERE slot_name = 'lakeside_test'"
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while source.execute(lost) == [(False,)]:
+            assert time.monotonic() < deadline
+            source.execute("INSERT INTO t SELECT coalesce(max(id), 0) + 1 FROM t")
+            source.execute("SELECT pg_switch_wal()")
+            source.execute("CHECKPOINT")
+        with pytest.raises(SlotLostError, match=r"max_slot_wal_keep_size.*lakehouse resync"):
+            replicate(config, store, stop=threading.Event())
         assert changes(store) == []
 
 
