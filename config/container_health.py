@@ -1,4 +1,4 @@
-"""Health checks of the containers: ``python -m config.container_health web|worker|beat``.
+"""Health checks of the containers: ``python -m config.container_health web|worker|beat|replicator``.
 
 Exits 0 if that service does its work, else 1 with one sentence. Django is not loaded, so a check is cheap.
 """
@@ -9,11 +9,14 @@ import http.client
 import socket
 import sys
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
 
 import psycopg
 from celery import Celery
 
 from config import env
+from etl.replicate.status import STATUS_NAME, Standing, StatusFile
 
 WEB_PORT = 8000
 _PATIENCE_SECONDS = 5
@@ -53,7 +56,18 @@ def beat() -> str | None:
     return "Beat has not recorded a tick for two minutes." if late == (True,) else None
 
 
-CHECKS: Mapping[str, Callable[[], str | None]] = {"web": web, "worker": worker, "beat": beat}
+def replicator() -> str | None:
+    """Judge what the replicator last said of itself; return what is wrong, if anything."""
+    status = StatusFile(Path(env.load().lakehouse.lake_uri) / "bronze" / STATUS_NAME).read()
+    if status is None:
+        return "The replicator has not said anything yet."
+    standing = status.standing(datetime.now(UTC))
+    if standing in {Standing.WELL, Standing.WAITING}:
+        return None
+    return f"The replicator is {standing}. {status.error_message or ''}".strip()
+
+
+CHECKS: Mapping[str, Callable[[], str | None]] = {"web": web, "worker": worker, "beat": beat, "replicator": replicator}
 
 
 def main(arguments: list[str]) -> str | None:

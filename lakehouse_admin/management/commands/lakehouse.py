@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from etl.errors import LakehouseError
 from lakehouse_admin.cli import (
     cancel,
+    check_source,
     checks,
     contract,
     lineage,
@@ -43,6 +44,8 @@ VERBS: Mapping[str, Verb] = {
     "status": status,
     "runs": runs,
     "replicate": replicate,
+    "resync": resync,
+    "check-source": check_source,
     "reconcile": reconcile,
     "quarantine": quarantine,
     "cancel": cancel,
@@ -53,7 +56,6 @@ VERBS: Mapping[str, Verb] = {
     "pause": pause,
     "resume": resume,
     "skip": skip,
-    "resync": resync,
     "remove": remove,
     "prune": prune,
     "states": states,
