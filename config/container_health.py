@@ -1,4 +1,4 @@
-"""Health checks of the containers: ``python -m config.container_health web|worker|beat|replicator``.
+"""Health checks of the containers: ``python -m config.container_health web|worker|beat|replicator|follower``.
 
 Exits 0 if that service does its work, else 1 with one sentence. Django is not loaded, so a check is cheap.
 """
@@ -24,6 +24,10 @@ _PATIENCE_SECONDS = 5
 _BEAT_IS_LATE_SQL = """
     SELECT coalesce(max(last_run_at) < now() - interval '2 minutes', true)
     FROM django_celery_beat_periodictask WHERE name = 'tick'
+"""
+# The follower says something every five seconds, but for those that one cycle takes.
+_FOLLOWER_IS_SILENT_SQL = """
+    SELECT coalesce(max(written_at) < now() - interval '2 minutes', true) FROM lakehouse_follower
 """
 
 
@@ -67,7 +71,20 @@ def replicator() -> str | None:
     return f"The replicator is {standing}. {status.error_message or ''}".strip()
 
 
-CHECKS: Mapping[str, Callable[[], str | None]] = {"web": web, "worker": worker, "beat": beat, "replicator": replicator}
+def follower() -> str | None:
+    """Look when the follower last said something; return what is wrong, if anything."""
+    with psycopg.connect(env.load().app_database_url or "", connect_timeout=_PATIENCE_SECONDS) as connection:
+        silent = connection.execute(_FOLLOWER_IS_SILENT_SQL).fetchone()
+    return "The follower has said nothing for two minutes." if silent == (True,) else None
+
+
+CHECKS: Mapping[str, Callable[[], str | None]] = {
+    "web": web,
+    "worker": worker,
+    "beat": beat,
+    "replicator": replicator,
+    "follower": follower,
+}
 
 
 def main(arguments: list[str]) -> str | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from django.conf import settings
+from django.utils import timezone
 
 from etl.contracts.table import TableId
 from etl.engine.lake import LakeConfig
@@ -30,6 +31,7 @@ from lakehouse_admin.status.replication import Replication, replication_now
 if TYPE_CHECKING:
     from etl.replicate.session import ReplicatorConfig
     from lakehouse_admin.adapters.aws.backend import AwsBackend
+    from lakehouse_admin.follow import Following
 
 
 class SettingMissingError(OperatorError):
@@ -146,6 +148,26 @@ def replication(*, now: datetime) -> Replication:
 def price_book() -> PriceBook:
     """Return what the chosen backend charges."""
     return FreeOfCharge()
+
+
+def following() -> Following:
+    """Return the continuous follower over the embedded lake.
+
+    Raises:
+        SettingMissingError: LAKEHOUSE_CATALOG_URL is not set.
+        BackendIncompleteError: The lake is not in a folder.
+    """
+    from etl.follow.cycle import Follower  # noqa: PLC0415 - the other processes do without engines
+    from lakehouse_admin.follow import Following  # noqa: PLC0415
+
+    lake, store = lake_config(), bronze()
+    if not lake.catalog_url:
+        raise SettingMissingError("LAKEHOUSE_CATALOG_URL is not set.")
+    return Following(
+        store,
+        open_follower=lambda slot: Follower(lake, store, slot=slot),
+        durable_lsn=lambda: replication(now=timezone.now()).durable_lsn,
+    )
 
 
 def source_url() -> str:

@@ -1,4 +1,4 @@
-"""The stack's Python processes: worker, beat, replicator and web, each with the environment it needs and no more."""
+"""The stack's Python processes, each with the environment it needs and no more."""
 
 from __future__ import annotations
 
@@ -105,6 +105,19 @@ def replicator(home: Path, values: Mapping[str, str]) -> PythonProcess:
         environment=_environment(home, values, hidden=_ALL_URLS - {"LAKEHOUSE_SOURCE_URL"}),
         # Gently: land what was received. What is cut off comes again.
         stop_ladder=((signal.SIGTERM, 12.0), (signal.SIGKILL, 5.0)),
+        death_signal=signal.SIGTERM,
+    )
+
+
+def follower(home: Path, values: Mapping[str, str]) -> PythonProcess:
+    """Return the process that publishes changes as they come: it needs the catalog, not the source."""
+    return PythonProcess(
+        name="follower",
+        home=home,
+        arguments=["manage", "lakehouse", "follow"],
+        environment=_environment(home, values, hidden=_OWNER_ONLY | {"LAKEHOUSE_SOURCE_URL"}),
+        # Gently: end the cycle at hand. What is cut off is done again.
+        stop_ladder=((signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0)),
         death_signal=signal.SIGTERM,
     )
 

@@ -1,6 +1,6 @@
 """Starts the whole stack in order, keeps it running, and stops everything it started.
 
-PostgreSQL, Valkey, roles, migrations, worker and beat, web, then the replicator. A signal asks it to stop: the
+PostgreSQL, Valkey, roles, migrations, worker and beat, follower, web, then the replicator. A signal asks it to stop: the
 handler only notes that, and the loops look at the note, so that no process is ever forgotten
 between its start and its entry in a list.
 """
@@ -43,7 +43,7 @@ _STEADY_SECONDS = 60.0
 _LOG_BYTES = 20 * 1024**2
 _ROLE_URLS = ("APP_DATABASE_URL", "LAKEHOUSE_SOURCE_URL", "LAKEHOUSE_CATALOG_URL")
 _STACK_URLS = ("DATABASE_URL", *_ROLE_URLS, "REDIS_URL")
-_STOP_ORDER = ("beat", "replicator", "worker", "web", "Valkey", "PostgreSQL")
+_STOP_ORDER = ("beat", "replicator", "follower", "worker", "web", "Valkey", "PostgreSQL")
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -157,7 +157,8 @@ class Supervisor:
         self._launch(python_services.worker(self.home, self.values))
         self._launch(python_services.beat(self.home, self.values))
         scenario.first_run(self)
-        with self.report.step("Web, worker and beat"):
+        self._launch(python_services.follower(self.home, self.values))
+        with self.report.step("Web, worker, beat and follower"):
             self._launch(python_services.web(self.home, self.values, descriptor=web_socket.fileno()))
             self._wait_until_healthy()
         # Last, and not waited for: a source that is not ready is told and tried again, while everything else runs.

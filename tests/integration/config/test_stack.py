@@ -85,12 +85,13 @@ def test_no_secret_is_on_a_command_line_or_in_a_log(up: Stack):
 
 
 def test_each_process_gets_only_the_urls_it_needs(up: Stack):
-    given = {name: child(up, name).environ() for name in ("web", "beat", "worker", "replicator")}
+    given = {name: child(up, name).environ() for name in ("web", "beat", "worker", "replicator", "follower")}
     assert {name: [each for each in SECRETS if each in values] for name, values in given.items()} == {
         "web": [],
         "beat": [],
         "worker": ["LAKEHOUSE_SOURCE_URL", "LAKEHOUSE_CATALOG_URL"],
         "replicator": ["LAKEHOUSE_SOURCE_URL"],
+        "follower": ["LAKEHOUSE_CATALOG_URL"],
     }
     assert not {"APP_DATABASE_URL", "REDIS_URL"} & given.pop("replicator").keys()
     assert all("lakeside_app" in values["APP_DATABASE_URL"] for values in given.values())
@@ -125,10 +126,10 @@ def test_healthz_names_the_part_that_hangs_and_recovers(up: Stack, name: str, mi
     assert eventually(lambda: up.health()[0] == 200), up.output
 
 
-@pytest.mark.parametrize("name", ["Valkey", "PostgreSQL", "worker", "beat", "replicator", "web"])
+@pytest.mark.parametrize("name", ["Valkey", "PostgreSQL", "worker", "beat", "replicator", "follower", "web"])
 def test_what_dies_is_started_again_and_told(up: Stack, name: str):
     # Worker and beat may give up on their own when a server goes, and be on their way back.
-    assert eventually(lambda: len(up.record.children) == 6), up.output
+    assert eventually(lambda: len(up.record.children) == 7), up.output
     dead, before = child(up, name), len(up.output)
     dead.kill()
     told = [f"{name} ended (signal SIGKILL)", f"{name} is running again."]
@@ -241,7 +242,7 @@ def test_down_stops_clients_before_their_servers_and_leaves_nothing(home: Path):
             done = stack.command("down")
         assert (done.returncode, done.stdout) == (0, "Lakeside has stopped.\n")
         assert stack.wait(timeout_seconds=5) == 0, stack.output
-        assert order.result() == ["beat", "replicator", "worker", "web", "Valkey", "PostgreSQL"]
+        assert order.result() == ["beat", "replicator", "follower", "worker", "web", "Valkey", "PostgreSQL"]
         assert all(map(has_ended, processes))
         assert not stack.folder.environment_file.exists()
         assert stack.folder.record() is None
@@ -268,7 +269,13 @@ def test_given_servers_replace_the_embedded_ones(home: Path):
             given = {"DATABASE_URL": postgres.url, "REDIS_URL": valkey.url}
             with running(home, "up", "--port", str(free_port()), values=given) as stack:
                 stack.wait_until_ready()
-                assert {each.name for each in stack.record.children} == {"worker", "beat", "replicator", "web"}
+                assert {each.name for each in stack.record.children} == {
+                    "worker",
+                    "beat",
+                    "replicator",
+                    "follower",
+                    "web",
+                }
                 assert urls(stack).items() >= given.items()
                 with psycopg.connect(urls(stack)["APP_DATABASE_URL"]) as connection:
                     assert connection.execute("SELECT count(*) FROM users").fetchone() == (0,)
