@@ -1,7 +1,7 @@
 """Starts the whole stack in order, keeps it running, and stops everything it started.
 
-PostgreSQL, Valkey, roles, migrations, worker and beat, follower, web, then the replicator. A signal asks it to stop: the
-handler only notes that, and the loops look at the note, so that no process is ever forgotten
+PostgreSQL, Valkey, roles, migrations, worker and beat, follower, web, then the replicator. A signal asks it to stop:
+the handler only notes that, and the loops look at the note, so that no process is ever forgotten
 between its start and its entry in a list.
 """
 
