@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import shutil
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from etl.errors import OperatorError
 from etl.ports import Lakehouse
 from etl.ports.object_store import ObjectStore
 from etl.ports.query_engine import PublicationReader, QueryEngine
+from etl.replicate.status import STATUS_NAME, StatusFile
 from lakehouse_admin.adapters.embedded.job_runner import ChildProcessRunner
 from lakehouse_admin.adapters.embedded.object_store import DirectoryStore
 from lakehouse_admin.adapters.embedded.replicator import JobReplicator
@@ -27,6 +29,7 @@ from lakehouse_admin.status.publications import RecordedPublications
 from lakehouse_admin.status.replication import Replication, replication_now
 
 if TYPE_CHECKING:
+    from etl.replicate.session import ReplicatorConfig
     from lakehouse_admin.adapters.aws.backend import AwsBackend
     from lakehouse_admin.follow import Following
 
@@ -68,7 +71,7 @@ def lakehouse() -> Lakehouse:
     tables = [TableId.parse(name) for name in settings.LAKEHOUSE.source_tables]
     jobs = child_process_runner(lake)
     return Lakehouse(
-        replicator=JobReplicator(jobs=jobs, tables=tables),
+        replicator=JobReplicator(jobs=jobs, tables=tables, slot=settings.LAKEHOUSE.slot),
         store=DirectoryStore(Path(lake.bronze_root)),
         catalog=IcebergCatalog(lake),
         jobs=jobs,
@@ -176,6 +179,43 @@ def source_url() -> str:
     if not settings.LAKEHOUSE.source_url:
         raise SettingMissingError("LAKEHOUSE_SOURCE_URL is not set.")
     return str(settings.LAKEHOUSE.source_url)
+
+
+def replicator_config() -> ReplicatorConfig:
+    """Return what the replicator follows, and how.
+
+    Raises:
+        SettingMissingError: LAKEHOUSE_SOURCE_URL is not set.
+    """
+    from etl.replicate.session import ReplicatorConfig  # noqa: PLC0415 - web processes do without
+
+    return ReplicatorConfig(
+        source_url=source_url(),
+        tables=tuple(TableId.parse(name) for name in settings.LAKEHOUSE.source_tables),
+        slot=settings.LAKEHOUSE.slot,
+        flush_seconds=float(settings.LAKEHOUSE.flush_seconds),
+        reserve_bytes=settings.LAKEHOUSE.disk_reserve_bytes,
+        free_bytes=_free_bytes,
+    )
+
+
+def _free_bytes() -> int:
+    """Return the room that the lake's disk has left."""
+    folder = Path(lake_config().bronze_root)
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
+
+
+def replicator_status() -> StatusFile:
+    """Return where the replicator says how it is; anybody may read it.
+
+    Raises:
+        EmbeddedOnlyError: DMS replicates.
+    """
+    if settings.LAKEHOUSE.lake_uri.startswith("s3://"):
+        raise EmbeddedOnlyError("The replicator is the embedded backend's; on AWS, DMS replicates.")
+    return StatusFile(Path(lake_config().bronze_root) / STATUS_NAME)
 
 
 def child_process_runner(lake: LakeConfig) -> ChildProcessRunner:

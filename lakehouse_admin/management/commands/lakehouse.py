@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from etl.errors import LakehouseError
 from lakehouse_admin.cli import (
     cancel,
+    check_source,
     checks,
     contract,
     follow,
@@ -44,6 +45,8 @@ VERBS: Mapping[str, Verb] = {
     "status": status,
     "runs": runs,
     "replicate": replicate,
+    "resync": resync,
+    "check-source": check_source,
     "follow": follow,
     "reconcile": reconcile,
     "quarantine": quarantine,
@@ -55,7 +58,6 @@ VERBS: Mapping[str, Verb] = {
     "pause": pause,
     "resume": resume,
     "skip": skip,
-    "resync": resync,
     "remove": remove,
     "prune": prune,
     "states": states,
