@@ -204,7 +204,8 @@ class Follower:
         results = self._refresher.refresh(
             self._open_silver(), as_of=self._as_of, progress=Progress(), patient=has_changes
         )
-        self._has_put_off = any(each.outcome is ModelOutcome.DEFERRED for each in results)
+        # What still waits when the source rests has a promise of its own, such as a forecast of this morning.
+        self._has_put_off = has_changes and any(each.outcome is ModelOutcome.DEFERRED for each in results)
         clock.passed("gold")
         pins = self._pins(results)
         source_lsn = max(self._published.source_lsn, window.last_lsn)

@@ -23,6 +23,7 @@ from pytest_django import DjangoDbBlocker
 
 from config import env
 from config.celery import app
+from config.provisioning import publish
 from lakehouse_admin.models import PipelineRun
 from lakehouse_admin.states import ACTIVE_RUN_STATES, RunState
 from tests.integration.lakehouse_admin.conftest import empty_control_plane
@@ -76,10 +77,17 @@ def lake_home(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iter
     """An empty lake and control plane; whatever is left is removed afterwards."""
     home = Path(tempfile.mkdtemp(prefix="lakeside-delivery-"))
     app.control.purge()
+    urls = env.gathered()
+    publish(urls["DATABASE_URL"], source_url=urls["LAKEHOUSE_SOURCE_URL"], tables=env.SOURCE_TABLES)
     with django_db_blocker.unblock():
         yield home
         empty_control_plane()
         with connections["owner"].cursor() as cursor:
+            cursor.execute(
+                "select pg_drop_replication_slot(slot_name) from pg_replication_slots"
+                " where database = current_database()"
+            )
+            cursor.execute("drop publication lakeside")
             cursor.execute("select to_regclass('lake.iceberg_tables')")
             if cursor.fetchone() != (None,):
                 cursor.execute("delete from lake.iceberg_tables")

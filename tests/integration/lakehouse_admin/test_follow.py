@@ -5,9 +5,10 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pyiceberg.table import StaticTable
@@ -20,6 +21,8 @@ from etl.engine.lake import LakeConfig
 from etl.follow.cycle import Follower
 from etl.gold.compile import MODELS_FOLDER, load_models
 from etl.gold.materialise import materialise
+from etl.gold.refresh import Refresher
+from etl.gold.results import ModelResult, Outcome
 from etl.jobs.progress import Progress
 from lakehouse_admin.actions.find_table import register_tables
 from lakehouse_admin.actions.publish import publish_version
@@ -162,6 +165,28 @@ def test_changes_become_a_publication_and_no_changes_none(world: World, followin
     state = FollowerState.objects.get()
     assert (state.state, state.publication, state.source_lsn) == ("following", second.number, second.source_lsn)
     assert set(state.cycle_seconds) == {"read", "silver", "gold", "publish", "tidy", "all"}
+
+
+def test_a_model_that_rests_on_its_promise_is_asked_once_more_when_the_source_rests_and_not_for_ever(
+    world: World, following: Following, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catch_up(following)
+    monkeypatch.setattr("etl.follow.cycle._REST_SECONDS", -1.0)
+    refresh = Refresher.refresh
+    patience: list[bool] = []
+
+    def deferring(refresher: Refresher, *given: Any, patient: bool, **options: Any) -> tuple[ModelResult, ...]:
+        patience.append(patient)
+        results = refresh(refresher, *given, patient=patient, **options)
+        return tuple(replace(each, outcome=Outcome.DEFERRED) for each in results)
+
+    monkeypatch.setattr(Refresher, "refresh", deferring)
+    world.insert("orders", order(3, "5.00"))
+
+    worked = [following.step() for _ in range(5)]
+
+    assert worked == [True, True, False, False, False]
+    assert patience == [True, False]
 
 
 def test_whoever_is_killed_the_next_one_goes_on_and_doubles_nothing(
