@@ -13,7 +13,7 @@ from typing import ClassVar, cast
 
 from isal import isal_zlib
 
-from etl.bronze.layout import fields
+from etl.bronze.layout import change_fields, fields
 from etl.bronze.manifest import FileManifest
 from etl.contracts.table import TableContract
 from etl.engine.sql import literal
@@ -39,23 +39,28 @@ class BronzeDamagedError(OperatorError):
     guidance: ClassVar[str] = "Find out what changed the file, then run the pipeline again: it lands a new full load."
 
 
-def bronze_relation_sql(contract: TableContract, uris: Sequence[str], *, null_marker: str = "") -> str:
+def bronze_relation_sql(
+    contract: TableContract, uris: Sequence[str], *, null_marker: str = "", changes: bool = False
+) -> str:
     """Return DuckDB SQL, usable after FROM, that yields the files' rows with every column as text.
 
     Columns: ``Op``, ``_committed_at``, the contract's columns in order, ``_change_seq``,
-    then ``filename``. Unquoted empty text is NULL, ``""`` is the empty text.
+    of changes also ``_unchanged`` and ``_old_key``, then ``filename``. Unquoted empty text
+    is NULL, ``""`` is the empty text.
 
     Args:
         contract: The version under which the files were written.
         uris: Addresses of the files (`ObjectStore.uri`), at least one.
         null_marker: Unquoted text that means NULL (`FileManifest.null_marker`).
+        changes: Whether the files hold changes, not a full load.
 
     Raises:
         ValueError: No file is given.
     """
     if not uris:
         raise ValueError("reading bronze needs at least one file")
-    columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in fields(contract))
+    names = change_fields(contract) if changes else fields(contract)
+    columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in names)
     nulls = ", ".join(literal(marker) for marker in dict.fromkeys((null_marker, "")))
     return (
         f"read_csv([{', '.join(literal(uri) for uri in uris)}], columns = {{{columns}}}, "

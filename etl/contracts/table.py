@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from typing import Self
+from typing import Any, Self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -47,6 +47,8 @@ class Column:
     type: str
     """Logical type, see `etl.contracts.types`."""
     nullable: bool
+    fill: str | None = None
+    """Text of the value that rows older than the column have; None: NULL."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,13 +86,21 @@ class TableContract:
     @property
     def fingerprint(self) -> str:
         """16 hexadecimal digits over everything but the version: equal shape, equal text."""
-        shape = asdict(self)
+        shape = self._fields()
         del shape["version"]
         return hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()[:16]
 
     def to_json(self) -> str:
         """Return the contract as an indented JSON document."""
-        return json.dumps(asdict(self), indent=1, sort_keys=True)
+        return json.dumps(self._fields(), indent=1, sort_keys=True)
+
+    def _fields(self) -> dict[str, Any]:
+        """Return the contract as a document; a column that fills nothing does not mention it."""
+        document = asdict(self)
+        for column in document["columns"]:
+            if column["fill"] is None:
+                del column["fill"]
+        return document
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:

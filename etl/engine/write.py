@@ -8,18 +8,25 @@ that does not commit are removed; those of a killed process are unreferenced and
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
 from duckdb import DuckDBPyConnection
+from pyiceberg.conversions import partition_to_py
 from pyiceberg.exceptions import CommitFailedException, ValidationException
 from pyiceberg.io.pyarrow import parquet_file_to_data_file
 from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table
+from pyiceberg.typedef import Record
+from pyiceberg.types import PrimitiveType
 
 from etl.engine.catalog import catalog_errors
 from etl.engine.durable import flush
+from etl.engine.live_files import LiveFiles, PartitionValue
+from etl.engine.row_delta import RowDelta, commit_row_delta, described, write_position_deletes
 from etl.engine.session import duckdb_errors
 from etl.engine.sql import identifier, literal
 from etl.engine.tables import partition_column
@@ -53,10 +60,15 @@ class TableWrite:
         self._parquet_calls = 0
         self._files_are_mine = True
 
-    def parquet(self, sql: str) -> tuple[DataFile, ...]:
+    def parquet(self, sql: str, *, bare_rows: int = 0) -> tuple[DataFile, ...]:
         """Write the rows of ``sql`` as Parquet files of the table, one partition per file.
 
         Columns are taken by name and cast to the table's types. No file is written for no rows.
+
+        Args:
+            sql: A SELECT.
+            bare_rows: A file of at most so many rows is described without statistics of its
+                columns, which saves reading its footer.
 
         Raises:
             MemoryExhaustedError: DuckDB ran out of its memory limit.
@@ -95,8 +107,47 @@ class TableWrite:
             written = self._connection.execute(
                 f"COPY (SELECT {columns} FROM ({sql})) TO {literal(target)} ({', '.join(options)})"
             ).fetchall()
-        metadata = self.table.metadata
-        return tuple(parquet_file_to_data_file(self.table.io, metadata, path) for path, rows, *_ in written if rows > 0)
+        return tuple(
+            self._bare(path, rows, size_bytes, keys)
+            if rows <= bare_rows
+            else parquet_file_to_data_file(self.table.io, self.table.metadata, path)
+            for path, rows, size_bytes, _, _, keys in written
+            if rows > 0
+        )
+
+    def position_deletes(self, places: pa.Table, partition: PartitionValue) -> DataFile:
+        """Write a file of position deletes; see `etl.engine.row_delta.write_position_deletes`.
+
+        Raises:
+            StoreFullError: No room for the file.
+        """
+        self._parquet_calls += 1
+        name = f"{self._id}-{self._parquet_calls:02d}-deletes.parquet"
+        with catalog_errors():
+            return write_position_deletes(self.table, f"{self._folder}/{name}", places, partition)
+
+    def commit_delta(self, live: LiveFiles, delta: RowDelta, *, is_settled: Callable[[DataFile], bool]) -> LiveFiles:
+        """Make one snapshot from files of this write; see `etl.engine.row_delta.commit_row_delta`.
+
+        Raises:
+            CommitConflictError: Someone else committed first; reload, recompute, retry.
+            CommitUnknownError: The catalog went away; the files stay, for a snapshot may refer to them.
+            StoreFullError: No room for the metadata; nothing was committed.
+        """
+        properties = {**delta.properties, _WRITE_ID: self._id}
+        try:
+            with catalog_errors():
+                flush(file.file_path for file in delta.add)
+                self._files_are_mine = False
+                return commit_row_delta(self.table, live, replace(delta, properties=properties), is_settled=is_settled)
+        except CommitFailedException as error:
+            self._files_are_mine = True
+            raise CommitConflictError(table=".".join(self.table.name())) from error
+        except (OSError, StoreFullError):
+            self._files_are_mine = True
+            raise
+        except CatalogUnavailableError as error:
+            raise CommitUnknownError(table=".".join(self.table.name())) from error
 
     def commit(self, *, add: Iterable[DataFile], delete: Iterable[DataFile] = (), properties: Mapping[str, str]) -> int:
         """Make one snapshot that lacks ``delete`` and has ``add``; return its id.
@@ -157,6 +208,16 @@ class TableWrite:
         pattern = literal(f"{self._folder}/**/{self._id}-*.parquet")
         for (path,) in self._connection.execute(f"SELECT file FROM glob({pattern})").fetchall():
             self.table.io.delete(path)
+
+    def _bare(self, path: str, rows: int, size_bytes: int, keys: Mapping[str, str | None] | None) -> DataFile:
+        """Describe a file by what DuckDB told when it wrote it."""
+        partition = Record()
+        if (column := partition_column(self.table)) is not None:
+            text = next(iter((keys or {}).values()), None)
+            kind = self.table.schema().find_field(column).field_type
+            assert isinstance(kind, PrimitiveType)
+            partition = Record(None if text is None else partition_to_py(kind, text))
+        return described(self.table, path, rows=rows, size_bytes=size_bytes, partition=partition)
 
     @property
     def _folder(self) -> str:

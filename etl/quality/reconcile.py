@@ -44,7 +44,8 @@ from etl.quality.fingerprint import (
     source_fingerprint_sql,
     source_rows_sql,
 )
-from etl.silver.apply import LOAD_ID, SILVER
+from etl.silver.summary import LOAD_ID
+from etl.silver.table import SILVER
 
 _SESSIONS = 2
 """Tables compared at the same time; each keeps about one core of the source busy."""
@@ -263,12 +264,12 @@ def _one_snapshot(source_url: str, count: int) -> Iterator[list[psycopg.Connecti
 
 
 def _snapshot_of_load(table: Table, load_id: str) -> int:
-    """Return the newest snapshot that a full load made.
+    """Return the snapshot that a full load made: the oldest of those that go back to it.
 
     Raises:
         LoadNotAppliedError: There is none.
     """
-    for snapshot in reversed(table.snapshots()):
+    for snapshot in table.snapshots():
         if snapshot.summary and snapshot.summary.additional_properties.get(LOAD_ID) == load_id:
             return snapshot.snapshot_id
     raise LoadNotAppliedError(table=".".join(table.name()), load_id=load_id)

@@ -18,33 +18,21 @@ from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table
 
 from etl.contracts.table import TableContract
-from etl.contracts.types import LogicalType
+from etl.engine.live_files import live_files
+from etl.engine.merge_on_read import is_settled
+from etl.engine.row_delta import RowDelta
 from etl.engine.sql import identifier
-from etl.engine.tables import data_files, ensure_table, load_table, relation, summary
-from etl.engine.types import iceberg_schema
+from etl.engine.tables import ensure_table, relation, summary
 from etl.engine.write import TableWrite, table_write
 from etl.errors import OperatorError
-from etl.ports.catalog import TableMissingError
+from etl.silver.changes import readable
 from etl.silver.conform import latest
-from etl.silver.evolve import evolve, silver_schema
-from etl.silver.load import LoadedTable, reading
-
-SILVER = "silver"
-QUARANTINE = "quarantine"
-
-LOAD_ID = "lakeside.load-id"
-WATERMARK = "lakeside.watermark"
-SOURCE_LSN = "lakeside.source-lsn"
-CONTRACT_VERSION = "lakeside.contract-version"
-REJECTS = "lakeside.rejects"
-
-_QUARANTINE_COLUMNS = (
-    ("load_id", LogicalType.TEXT),
-    ("file", LogicalType.TEXT),
-    ("row", LogicalType.BIGINT),
-    ("reason", LogicalType.TEXT),
-    ("raw", LogicalType.JSON),
-)
+from etl.silver.evolve import FILLS, evolve, new_table_properties, silver_schema
+from etl.silver.load import LoadedTable
+from etl.silver.quarantine import keep_rejects
+from etl.silver.summary import CONTRACT_VERSION, LOAD_ID, REJECTS, SOURCE_LSN, WATERMARK
+from etl.silver.table import SILVER
+from etl.silver.tombstones import Tombstones
 
 
 class StaleLoadError(OperatorError):
@@ -97,25 +85,38 @@ def apply_load(catalog: Catalog, connection: duckdb.DuckDBPyConnection, loaded: 
     started = time.perf_counter()
     contract, load = loaded.contract, loaded.load
     name = contract.table.lake_name
-    table = ensure_table(catalog, f"{SILVER}.{name}", silver_schema(contract), partition_by=contract.tenant_column)
+    table = ensure_table(
+        catalog,
+        f"{SILVER}.{name}",
+        silver_schema(contract),
+        partition_by=contract.tenant_column,
+        properties=new_table_properties(contract),
+    )
     standing = summary(table).get(LOAD_ID, "")
     if standing > load.load_id:
         raise StaleLoadError(table=name, load_id=load.load_id, silver_load_id=standing)
     if standing < load.load_id:
         evolve(table, contract)
-        with table_write(table, connection) as write, reading(loaded):
+        live = live_files(table)
+        with table_write(table, connection) as write, readable(contract):
             files, rejects = _write_good_rows(write, connection, loaded)
-            _replace_quarantine(catalog, connection, loaded, rejects=rejects)
-            properties = {
-                LOAD_ID: load.load_id,
-                WATERMARK: loaded.watermark,
-                SOURCE_LSN: str(load.lsn),
-                CONTRACT_VERSION: str(contract.version),
-                REJECTS: str(rejects),
-            }
-            write.commit(add=files, delete=data_files(table), properties=properties)
+            keep_rejects(catalog, connection, name, select=loaded.rejected_rows if rejects else None)
+            delta = RowDelta(
+                add=files,
+                remove=(*live.data, *live.deletes),
+                properties={
+                    LOAD_ID: load.load_id,
+                    WATERMARK: loaded.watermark,
+                    SOURCE_LSN: str(load.lsn),
+                    CONTRACT_VERSION: str(contract.version),
+                    REJECTS: str(rejects),
+                },
+                remove_table_properties=(FILLS,) if FILLS in table.properties else (),
+            )
+            write.commit_delta(live, delta, is_settled=is_settled)
+        Tombstones(catalog, name).clear(connection)
     now = summary(table)
-    rows, rejects = int(now["total-records"]), int(now[REJECTS])
+    rows, rejects = int(now["total-records"]) - int(now.get("total-position-deletes", "0")), int(now[REJECTS])
     snapshot = table.current_snapshot()
     assert snapshot is not None
     return AppliedTable(
@@ -147,23 +148,6 @@ def _write_good_rows(
         write.remove(files)
         files = write.parquet(latest(loaded.contract, loaded.good_rows))
     return files, rejects
-
-
-def _replace_quarantine(
-    catalog: Catalog, connection: duckdb.DuckDBPyConnection, loaded: LoadedTable, *, rejects: int
-) -> None:
-    """Make quarantine hold this load's rejects; a table that never had any gets no quarantine."""
-    name = f"{QUARANTINE}.{loaded.contract.table.lake_name}"
-    if rejects:
-        table = ensure_table(catalog, name, iceberg_schema(_QUARANTINE_COLUMNS), partition_by=None)
-    else:
-        try:
-            table = load_table(catalog, name)
-        except TableMissingError:
-            return
-    with table_write(table, connection) as write:
-        files = write.parquet(loaded.rejected_rows) if rejects else ()
-        write.commit(add=files, delete=data_files(table), properties={LOAD_ID: loaded.load.load_id})
 
 
 def _rows(files: Sequence[DataFile]) -> int:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import duckdb
 
-from etl.bronze.layout import fields
+from etl.bronze.layout import CHANGE_SEQ_FIELD, fields
 from etl.bronze.manifest import FileManifest, LoadManifest
-from etl.bronze.reader import BronzeDamagedError, bronze_relation_sql, check_rows
+from etl.bronze.reader import bronze_relation_sql, check_rows
 from etl.contracts.store import newest_contract, read_contract
 from etl.contracts.table import TableContract, TableId
 from etl.engine.sql import identifier, literal
@@ -97,7 +95,9 @@ class LoadedTable:
         return (
             f"SELECT {literal(self.load.load_id)} AS load_id, {literal(file.key)} AS file, "
             f"{identifier(_ROW)} AS row, {identifier(REASON_COLUMN)} AS reason, "
-            f"CAST({identifier(_RAW)} AS VARCHAR) AS raw "
+            f"CAST({identifier(_RAW)} AS VARCHAR) AS raw, "
+            f"JSON_EXTRACT_STRING({identifier(_RAW)}, {literal(CHANGE_SEQ_FIELD)}) AS change_seq, "
+            f"CAST(NULL AS VARCHAR) AS key, {self.contract.version} AS contract_version "
             f"FROM ({found}) WHERE {identifier(REASON_COLUMN)} IS NOT NULL"
         )
 
@@ -114,17 +114,3 @@ def loaded_table(store: ObjectStore, load: LoadManifest, table: TableId) -> Load
     if contract is None:
         raise ObjectMissingError(f"no contract of {table} is recorded in bronze")
     return LoadedTable(contract=contract, load=load, store=store)
-
-
-@contextmanager
-def reading(table: LoadedTable) -> Iterator[None]:
-    """Turn DuckDB's refusal to read a file as CSV into ours, without the row it shows.
-
-    Raises:
-        BronzeDamagedError: A file is not CSV of the table's shape, although it is whole.
-    """
-    try:
-        yield
-    except duckdb.InvalidInputException as error:
-        first_line = str(error).partition("\n")[0]
-        raise BronzeDamagedError(f"{table.contract.table} cannot be read from bronze: {first_line}") from None
