@@ -9,6 +9,7 @@ from django.urls import include, path
 from config.health import healthz, readyz
 from config.home import home
 from config.metrics import metrics
+from lakehouse_admin.admin.lineage import lineage
 
 urlpatterns = [
     path("", home, name="home"),
@@ -17,6 +18,7 @@ urlpatterns = [
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
     path("metrics", metrics, name="metrics"),
+    path("admin/lineage/", admin.site.admin_view(lineage), name="lineage"),
     path("admin/", admin.site.urls),
     path("api/v1/", include("saas.api.urls")),
     path("t/<slug:tenant_slug>/", include("dashboards.urls")),

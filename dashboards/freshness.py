@@ -25,9 +25,19 @@ class Freshness:
     is_stale: bool
     """Older than the models promise."""
     promise_seconds: int
+    withheld: datetime | None = None
+    """Where newer data stands that broke a check and is kept from readers, in the tenant's time zone."""
 
     @classmethod
-    def of(cls, publication: Publication, *, timezone: str, promise_seconds: int, now: datetime) -> Self:
+    def of(
+        cls,
+        publication: Publication,
+        *,
+        timezone: str,
+        promise_seconds: int,
+        now: datetime,
+        withheld: datetime | None = None,
+    ) -> Self:
         """Compare the publication with the clock.
 
         Args:
@@ -35,6 +45,7 @@ class Freshness:
             timezone: IANA name of the tenant's zone.
             promise_seconds: How old the data may be.
             now: The present, an aware time.
+            withheld: Where newer data stands that was not published; None if there is none.
         """
         age = max(now - publication.as_of, timedelta(0))
         return cls(
@@ -42,6 +53,7 @@ class Freshness:
             age=age,
             is_stale=age > timedelta(seconds=promise_seconds),
             promise_seconds=promise_seconds,
+            withheld=withheld.astimezone(ZoneInfo(timezone)) if withheld else None,
         )
 
     @property
@@ -52,7 +64,12 @@ class Freshness:
     @property
     def absolute(self) -> str:
         """``23 Nov 2026, 08:58 CET``."""
-        return f"{self.as_of.day} {self.as_of:%b %Y, %H:%M %Z}"
+        return _absolute(self.as_of)
+
+    @property
+    def withheld_absolute(self) -> str:
+        """The same of the data that is kept from readers; empty if there is none."""
+        return _absolute(self.withheld) if self.withheld else ""
 
     @property
     def iso(self) -> str:
@@ -69,6 +86,10 @@ class Freshness:
             return _ago(minutes, "minute")
         hours = minutes // _HOUR_MINUTES
         return _ago(hours, "hour") if hours < _HOURS_SAID_IN_HOURS else _ago(hours // _DAY_HOURS, "day")
+
+
+def _absolute(at: datetime) -> str:
+    return f"{at.day} {at:%b %Y, %H:%M %Z}"
 
 
 def in_words(seconds: int) -> str:

@@ -4,7 +4,7 @@
 2. `etl.replicate`  the source's rows and changes, landed as files in AWS DMS's format
 3. `etl.bronze`     those files: names, manifests, verified reading
 4. `etl.silver`     typed, checked, one current row per key, in Iceberg
-5. `etl.quality`    reconciliation of silver with the source
+5. `etl.quality`    reconciliation of silver with the source, and checks of its rows
 6. `etl.gold`       answers: one SQL file per model, in Iceberg
 7. `etl.jobs`       the runnable units the control plane submits
 

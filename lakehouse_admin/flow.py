@@ -22,6 +22,7 @@ from etl.ports import Lakehouse
 from lakehouse_admin.actions.publish import publish
 from lakehouse_admin.claim import Claim, ClaimLostError, claim_run, holding, release
 from lakehouse_admin.models import PipelineRun, StageRun, TableResult
+from lakehouse_admin.record_checks import record_checks
 from lakehouse_admin.record_event import record_event
 from lakehouse_admin.retry import Verdict, guidance_for, policy_for
 from lakehouse_admin.stages.gold import Gold
@@ -222,6 +223,7 @@ def _record_done(run: PipelineRun, attempt: StageRun, done: Done, now: datetime)
         return  # Cancelled while pinning: the next step ends it, nothing is published.
     transition(attempt, to=StageState.SUCCEEDED, result=done.result, polled_at=now, finished_at=now)
     _record_tables(run, done.tables)
+    record_checks(run, stage, done.checks, at=now)
     if done.run:
         PipelineRun.objects.filter(pk=run.pk).update(**done.run)
         run.refresh_from_db(fields=list(done.run))
@@ -249,6 +251,7 @@ def _record_failure(run: PipelineRun, attempt: StageRun, failure: Failure, now: 
         result=failure.result,
     )
     _record_tables(run, failure.tables)
+    record_checks(run, stage, failure.checks, at=now)
     reason = f" ({failure.exit_reason})" if failure.exit_reason else ""
     record_event(
         run,

@@ -14,7 +14,7 @@ from etl.errors import LakehouseError, OperatorError, TransientError
 from etl.ports.job_runner import JobLostError
 from etl.ports.object_store import StoreUnavailableError
 from etl.ports.replicator import SourceUnavailableError
-from lakehouse_admin.stages.quality import NotReconciledError
+from lakehouse_admin.stages.quality import NotReconciledError, SilverCheckFailedError
 from lakehouse_admin.states import Stage
 
 
@@ -54,6 +54,8 @@ POLICIES: dict[type[BaseException], Policy] = {
     StoreUnavailableError: Policy(verdict=Verdict.RETRY, backoff_seconds=(1, 5, 15, 30, 60)),
     # Comparing the same rows again finds the same difference: copy the source anew.
     NotReconciledError: Policy(verdict=Verdict.FAIL, resume_at=Stage.REPLICATE),
+    # So does checking the same rows again. The next scheduled run may find them corrected, so none waits.
+    SilverCheckFailedError: Policy(verdict=Verdict.FAIL, resume_at=Stage.REPLICATE),
     # Killed, most likely for memory: a job that dies three times will die a fourth time.
     JobLostError: Policy(verdict=Verdict.RETRY, backoff_seconds=(1, 5)),
 }

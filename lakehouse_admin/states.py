@@ -161,6 +161,15 @@ class Reconciliation(TextChoices):
     DIFFERENT = "different", "Different"
 
 
+class CheckVerdict(TextChoices):
+    """What became of a check, as `etl.quality.execute.Verdict`."""
+
+    PASSED = "passed", "Passed"
+    WARNED = "warned", "Warns"
+    BLOCKED = "blocked", "Blocks"
+    NOT_JUDGED = "not_judged", "Not judged"
+
+
 class Health(TextChoices):
     """How a pipeline is doing, worst first; derived from its runs and publications, never stored."""
 

@@ -13,6 +13,7 @@ from etl.contracts.table import TableId
 from etl.engine.lake import LakeConfig
 from etl.errors import OperatorError
 from etl.ports import Lakehouse
+from etl.ports.object_store import ObjectStore
 from etl.ports.query_engine import PublicationReader, QueryEngine
 from lakehouse_admin.adapters.embedded.job_runner import ChildProcessRunner
 from lakehouse_admin.adapters.embedded.object_store import DirectoryStore
@@ -70,6 +71,17 @@ def query_engine() -> QueryEngine:
     from lakehouse_admin.adapters.embedded.query_engine import DuckDBQueryEngine  # noqa: PLC0415 - as above
 
     return DuckDBQueryEngine(lake_config())
+
+
+def bronze() -> ObjectStore:
+    """Return bronze alone: what web processes, which know no catalog, may look at.
+
+    Raises:
+        BackendIncompleteError: The lake is not in a folder.
+    """
+    if settings.LAKEHOUSE.lake_uri.startswith("s3://"):
+        raise BackendIncompleteError("The embedded backend keeps the lake in a folder, not on S3.")
+    return DirectoryStore(Path(lake_config().bronze_root))
 
 
 def publication_reader() -> PublicationReader:

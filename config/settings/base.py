@@ -22,6 +22,7 @@ LAKEHOUSE = ENV.lakehouse
 # Factories by dotted path: dashboards may not import the control plane.
 QUERY_ENGINE = "lakehouse_admin.wiring.query_engine"
 PUBLICATION_READER = "lakehouse_admin.wiring.publication_reader"
+GOLD_READERS = "dashboards.reads.dashboard_readers"
 
 DEBUG = ENV.debug
 ALLOWED_HOSTS = list(ENV.allowed_hosts)

@@ -51,6 +51,7 @@ UNFOLD = {
                         "icon": "publish",
                         "link": reverse_lazy("admin:lakehouse_admin_publicationrecord_changelist"),
                     },
+                    {"title": "Lineage", "icon": "account_tree", "link": reverse_lazy("lineage")},
                     {
                         "title": "Pipelines",
                         "icon": "schedule",

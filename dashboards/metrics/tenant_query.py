@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from datetime import datetime
 from typing import LiteralString, Protocol
 
 import structlog
@@ -53,6 +54,12 @@ def current_publication() -> Publication | None:
     return reader.current()
 
 
+def withheld_update() -> datetime | None:
+    """Return where newer data stands that is kept from readers because it broke a check; None if there is none."""
+    reader: PublicationReader = import_string(settings.PUBLICATION_READER)()
+    return reader.withheld()
+
+
 def digest(publication: Publication) -> str:
     """Return 16 hexadecimal digits that name the publication's content.
 
@@ -72,12 +79,15 @@ class TenantQuery:
         self._tenant_id = tenant.id
         self._prefix = f"gold:{tenant.id}:{publication.number}:{digest(publication)}"
 
-    def rows(self, sql: LiteralString, parameters: Sequence[Value] = ()) -> tuple[tuple[Value, ...], ...]:
+    def rows(
+        self, sql: LiteralString, parameters: Sequence[Value] = (), *, remember: bool = True
+    ) -> tuple[tuple[Value, ...], ...]:
         """Return the rows of ``sql``, in which ``gold.<model>`` holds this tenant's rows only.
 
         Args:
             sql: One SELECT with ``?`` for each parameter.
             parameters: Their values, in order.
+            remember: Whether the answer is worth a place in the cache; a page of a long export is not.
 
         Raises:
             QueryRefusedError: The engine does not run such a query.
@@ -86,12 +96,13 @@ class TenantQuery:
         """
         asked = hashlib.sha256(repr((sql, tuple(parameters))).encode()).hexdigest()
         key = f"{self._prefix}:{asked}"
-        known = _remembered(key)
+        known = _remembered(key) if remember else None
         if known is not None:
             return known.rows
         engine: QueryEngine = import_string(settings.QUERY_ENGINE)()
         result = engine.query(sql, tenant_id=self._tenant_id, publication=self.publication, parameters=parameters)
-        _remember(key, result)
+        if remember:
+            _remember(key, result)
         return result.rows
 
 

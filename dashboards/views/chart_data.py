@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator
-from datetime import date
-from decimal import Decimal
-
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_safe
@@ -14,13 +9,11 @@ from django.views.decorators.http import require_safe
 from dashboards.charts.chart import Chart, Drawn
 from dashboards.charts.registry import CHARTS
 from dashboards.conditional import answer
+from dashboards.export import csv_lines, plain
 from dashboards.metrics.tenant_query import current_publication, digest
 from dashboards.views.failures import answers_503_as_json
 from dashboards.views.looking import Looking, looking
 from etl.contracts.publication import Publication
-from etl.ports.query_engine import Value
-
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @require_safe
@@ -51,7 +44,8 @@ def chart_csv(request: HttpRequest, tenant_slug: str, chart_name: str) -> HttpRe
     """
     chart, look = _asked(request, chart_name)
     drawn = chart.draw(look.chart_request(is_export=True))
-    response = StreamingHttpResponse(_csv_lines(chart, drawn), content_type="text/csv; charset=utf-8")
+    lines = csv_lines([column.name for column in chart.columns], drawn.rows)
+    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
     name = f"{tenant_slug}-{chart.name}-{look.period.today.isoformat()}.csv"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     response["Cache-Control"] = "private, no-store"
@@ -75,36 +69,6 @@ def _document(chart: Chart, drawn: Drawn, publication: Publication) -> dict[str,
         "publication": publication.number,
         "as_of": publication.as_of.isoformat(),
         "columns": [column.name for column in chart.columns],
-        "rows": [[_plain(value) for value in row] for row in drawn.rows],
+        "rows": [[plain(value) for value in row] for row in drawn.rows],
         "figure": drawn.figure,
     }
-
-
-def _plain(value: Value) -> str | int | float | bool | None:
-    if isinstance(value, Decimal):
-        return str(value)
-    return value.isoformat() if isinstance(value, date) else value
-
-
-class _Echo:
-    """A file for `csv.writer` that hands each line back instead of storing it."""
-
-    def write(self, line: str) -> str:
-        return line
-
-
-def _csv_lines(chart: Chart, drawn: Drawn) -> Iterator[str]:
-    writer = csv.writer(_Echo())
-    yield writer.writerow([column.name for column in chart.columns])
-    for row in drawn.rows:
-        yield writer.writerow([_cell(value) for value in row])
-
-
-def _cell(value: Value) -> str | int | float | bool | None:
-    """Return the value for a spreadsheet; text that it would run as a formula is made plain text.
-
-    Source: OWASP, CSV Injection.
-    """
-    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
-        return f"'{value}"
-    return _plain(value)

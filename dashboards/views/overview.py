@@ -21,7 +21,7 @@ from dashboards.metrics.definitions import freshness_promise_seconds
 from dashboards.metrics.period import LENGTHS_DAYS
 from dashboards.metrics.revenue import revenue_by_day
 from dashboards.metrics.summary import tenant_summary
-from dashboards.metrics.tenant_query import current_publication, digest
+from dashboards.metrics.tenant_query import current_publication, digest, withheld_update
 from dashboards.views.failures import log_unreadable
 from dashboards.views.looking import Looking, looking, tenant_of
 from etl.errors import LakehouseError
@@ -63,10 +63,15 @@ def overview(request: HttpRequest, tenant_slug: str) -> HttpResponse:
     if publication is None:
         return render(request, "dashboards/nothing_yet.html", {"tenant": tenant})
     look = looking(request, publication)
-    freshness = Freshness.of(publication, timezone=tenant.timezone, promise_seconds=freshness_promise_seconds(), now=now())
-    return answer(
-        request, tenant.name, digest(publication), freshness.is_stale, make=lambda: _page(request, look, freshness)
+    freshness = Freshness.of(
+        publication,
+        timezone=tenant.timezone,
+        promise_seconds=freshness_promise_seconds(),
+        now=now(),
+        withheld=withheld_update(),
     )
+    depends_on = (tenant.name, digest(publication), freshness.is_stale, freshness.withheld_absolute)
+    return answer(request, *depends_on, make=lambda: _page(request, look, freshness))
 
 
 def _page(request: HttpRequest, look: Looking, freshness: Freshness) -> HttpResponse:

@@ -33,9 +33,18 @@ def newest_contract(store: ObjectStore, table: TableId) -> TableContract | None:
     Raises:
         StoreUnavailableError: The store did not answer.
     """
-    versions = [contract_version(info.key) for info in store.list(contracts_prefix(table))]
-    newest = max((version for version in versions if version is not None), default=None)
-    return None if newest is None else read_contract(store, table, newest)
+    versions = contract_versions(store, table)
+    return read_contract(store, table, versions[-1]) if versions else None
+
+
+def contract_versions(store: ObjectStore, table: TableId) -> tuple[int, ...]:
+    """Return the numbers of the recorded versions, oldest first.
+
+    Raises:
+        StoreUnavailableError: The store did not answer.
+    """
+    found = (contract_version(info.key) for info in store.list(contracts_prefix(table)))
+    return tuple(sorted(version for version in found if version is not None))
 
 
 def read_contract(store: ObjectStore, table: TableId, version: int) -> TableContract:

@@ -60,6 +60,20 @@ def iceberg_type(logical_type: str) -> PrimitiveType:
     return _ICEBERG[family(logical_type)]
 
 
+def logical_type(iceberg: IcebergType) -> str:
+    """Return the logical type of an Iceberg type; of text, which also holds JSON, ``text``.
+
+    Raises:
+        KeyError: A type the lake does not use, e.g. a nested one.
+    """
+    if isinstance(iceberg, DecimalType):
+        return f"{LogicalType.DECIMAL}({iceberg.precision},{iceberg.scale})"
+    logical = {kind: name for name, kind in _ICEBERG.items() if name is not LogicalType.JSON}
+    if not isinstance(iceberg, PrimitiveType):
+        raise KeyError(str(iceberg))
+    return str(logical[iceberg])
+
+
 def duckdb_type(iceberg: IcebergType) -> str:
     """Return the DuckDB type that writes and reads an Iceberg type without change.
 

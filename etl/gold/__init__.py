@@ -6,4 +6,5 @@
 4. `shims`         the two words our SQL adds: ``LOCAL_DAY`` and ``AS_OF``
 5. `compile`       all files together: references, order, output types, dialects
 6. `materialise`   compute, check, commit: each model one Iceberg snapshot
+7. `lineage`       from source column to gold column to chart, and back, read from the SQL
 """

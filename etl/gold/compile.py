@@ -23,13 +23,13 @@ from etl.gold.lint import check_portable, line_of
 from etl.gold.model import (
     MODEL_SCHEMA,
     SILVER_SCHEMA,
-    Check,
     GoldModel,
     ModelCycleError,
     OutputMismatchError,
     UnknownReferenceError,
 )
 from etl.gold.shims import expand
+from etl.quality.checks import Check
 
 Dialect = Literal["duckdb", "spark", "trino"]
 
@@ -37,14 +37,18 @@ MODELS_FOLDER = Path(__file__).with_name("models")
 
 SilverSchemas = Mapping[str, tuple[str, ...]]
 """Column names of every silver table, by bare table name."""
+Known = Mapping[str, tuple[str, ...]]
+"""Column names of every table, by qualified name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompiledCheck:
-    """A check whose SQL is parsed and portable."""
+    """A check whose SQL is parsed and portable, and whose every reference is known."""
 
     check: Check
     query: exp.Query
+    inputs: frozenset[str]
+    """Qualified names of the tables it reads, the checked one included."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,22 +127,38 @@ def compile_models(models: Iterable[GoldModel], *, silver: SilverSchemas) -> tup
         raise ModelCycleError(problem, file=first.file, line=_line_of_reference(first, circle)) from error
 
 
-def _compile(model: GoldModel, known: Mapping[str, tuple[str, ...]]) -> CompiledModel:
+def compile_check(check: Check, *, file: str, known: Known) -> CompiledCheck:
+    """Parse a check and find everything it names.
+
+    Args:
+        check: A check of a model or of a suite.
+        file: Where it stands, for messages.
+        known: Column names of every table it may read, by qualified name.
+
+    Raises:
+        ModelSyntaxError: It is not one SELECT.
+        NotPortableError: It leaves the portable subset.
+        UnknownReferenceError: A table or column does not exist.
+    """
+    query = parse_query(check.sql, file=file, line=check.line)
+    _shift_lines(query, check.line)
+    check_portable(query, file=file)
+    inputs = _references(query, file, known)
+    _check_columns(query, file, known)
+    return CompiledCheck(check=check, query=query, inputs=frozenset(inputs))
+
+
+def _compile(model: GoldModel, known: Known) -> CompiledModel:
     _check_output(model)
-    inputs = _references(model.query, model, known)
-    _check_columns(model.query, model, known)
+    inputs = _references(model.query, model.file, known)
+    _check_columns(model.query, model.file, known)
     if model.table in inputs:
         line = _line_of_reference(model, (model.table,))
         raise ModelCycleError(f"{model.table} reads itself", file=model.file, line=line)
-    checks = []
-    for check in model.checks:
-        query = parse_query(check.sql, file=model.file, line=check.line)
-        _shift_lines(query, check.line)
-        check_portable(query, file=model.file)
-        inputs |= _references(query, model, known) - {model.table}
-        _check_columns(query, model, known)
-        checks.append(CompiledCheck(check=check, query=query))
-    return CompiledModel(model=model, inputs=tuple(sorted(inputs)), checks=tuple(checks))
+    checks = tuple(compile_check(check, file=model.file, known=known) for check in model.checks)
+    for check in checks:
+        inputs |= check.inputs - {model.table}
+    return CompiledModel(model=model, inputs=tuple(sorted(inputs)), checks=checks)
 
 
 def _check_output(model: GoldModel) -> None:
@@ -166,7 +186,7 @@ def _check_output(model: GoldModel) -> None:
             raise OutputMismatchError(problem, file=model.file, line=line_of(model.query))
 
 
-def _references(query: exp.Query, model: GoldModel, known: Mapping[str, tuple[str, ...]]) -> set[str]:
+def _references(query: exp.Query, file: str, known: Known) -> set[str]:
     """Return the qualified tables that ``query`` reads."""
     ctes = {cte.alias for cte in query.find_all(exp.CTE)}
     tables = set()
@@ -176,12 +196,12 @@ def _references(query: exp.Query, model: GoldModel, known: Mapping[str, tuple[st
         name = f"{table.db}.{table.name}" if table.db else table.name
         if name not in known:
             problem = f"there is no table {name}; known are {', '.join(sorted(known))}"
-            raise UnknownReferenceError(problem, file=model.file, line=line_of(table))
+            raise UnknownReferenceError(problem, file=file, line=line_of(table))
         tables.add(name)
     return tables
 
 
-def _check_columns(query: exp.Query, model: GoldModel, known: Mapping[str, tuple[str, ...]]) -> None:
+def _check_columns(query: exp.Query, file: str, known: Known) -> None:
     tables: dict[str, dict[str, dict[str, str]]] = {SILVER_SCHEMA: {}, MODEL_SCHEMA: {}}
     for table in query.find_all(exp.Table):  # Only those read: sqlglot normalises each anew for every query.
         if table.db:
@@ -192,7 +212,7 @@ def _check_columns(query: exp.Query, model: GoldModel, known: Mapping[str, tuple
     except OptimizeError as error:
         name, line = _unresolved(query, str(error))
         problem = f"there is no column {name} in the tables read here" if name else str(error)
-        raise UnknownReferenceError(problem, file=model.file, line=line) from error
+        raise UnknownReferenceError(problem, file=file, line=line) from error
 
 
 def _unresolved(query: exp.Query, message: str) -> tuple[str, int]:

@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import sqlglot
-import yaml
 from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
 
 from etl.contracts.types import LogicalType, family
 from etl.gold import transforms
 from etl.gold.lint import check_portable
-from etl.gold.model import TENANT_COLUMN, Audience, Check, FrontMatterError, GoldColumn, GoldModel, ModelSyntaxError
+from etl.gold.model import TENANT_COLUMN, Audience, FrontMatterError, GoldColumn, GoldModel, ModelSyntaxError
+from etl.quality.checks import Check, key_checks, read_checks
+from etl.quality.yaml_lines import read_yaml
 
 _HEAD = re.compile(r"/\* model\n(?P<yaml>.*?)\n\*/\n", re.DOTALL)
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -140,15 +141,11 @@ def parse_query(sql: str, *, file: str, line: int = 1) -> exp.Query:
 
 def _read_yaml(text: str, *, file: str) -> _FrontMatter:
     first_line = 2  # the YAML begins below `/* model`
-    try:
-        tree = yaml.compose(text, Loader=yaml.SafeLoader)
-        lines: dict[Path_, int] = {}
-        if tree is not None:
-            _index_lines(tree, (), first_line, lines, file)
-        data = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        line = first_line + (error.problem_mark.line if error.problem_mark else 0)
-        raise FrontMatterError(f"the YAML cannot be read: {error.problem}", file=file, line=line) from error
+    data, lines = read_yaml(
+        text,
+        first_line=first_line,
+        refuse=lambda problem, line: FrontMatterError(problem, file=file, line=line),
+    )
     if not isinstance(data, dict):
         raise FrontMatterError(f"the front matter must give {', '.join(_KEYS)}", file=file, line=first_line)
     front = _FrontMatter(file=file, data=data, lines=lines)
@@ -159,22 +156,6 @@ def _read_yaml(text: str, *, file: str) -> _FrontMatter:
         if key not in data:
             raise front.error(f"`{key}` is missing; the keys are {', '.join(_KEYS)}")
     return front
-
-
-def _index_lines(node: yaml.Node, path: Path_, first_line: int, lines: dict[Path_, int], file: str) -> None:
-    """Note the line of every key; refuse a key given twice, of which YAML would keep the last without a word."""
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            here = (*path, key.value)
-            line = first_line + key.start_mark.line
-            if here in lines:
-                raise FrontMatterError(f"`{key.value}` is given twice", file=file, line=line)
-            lines[here] = line
-            _index_lines(value, here, first_line, lines, file)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            lines[*path, index] = first_line + value.start_mark.line
-            _index_lines(value, (*path, index), first_line, lines, file)
 
 
 def _columns(front: _FrontMatter) -> tuple[GoldColumn, ...]:
@@ -257,46 +238,12 @@ def _transform(front: _FrontMatter, columns: Sequence[GoldColumn]) -> str | None
 def _checks(front: _FrontMatter, *, table: str, columns: Sequence[GoldColumn]) -> tuple[Check, ...]:
     """Return the grain's two checks and the listed ones, all as SQL that returns the rows at fault."""
     grain = _known_columns(front, "grain", columns)
-    listed = front.data["checks"]
-    if not isinstance(listed, list):
-        raise front.error("checks must be a list; write `checks: []` for none", "checks")
-    line = front.lines["grain",]
-    checks = [_not_null(table, grain, line), _unique(table, grain, line)]
-    for index, given in enumerate(listed):
-        line = front.lines["checks", index]
-        match given:
-            case {"not_null": names, **rest} if not rest:
-                checks.append(_not_null(table, _names_in(front, names, columns, index), line))
-            case {"unique": names, **rest} if not rest:
-                checks.append(_unique(table, _names_in(front, names, columns, index), line))
-            case {"name": str(name), "sql": str(sql), **rest} if not rest:
-                checks.append(Check(name=name, sql=sql, line=front.lines["checks", index, "sql"]))
-            case _:
-                raise front.error("a check is `not_null: [..]`, `unique: [..]`, or `name` with `sql`", "checks", index)
-    return tuple(checks)
-
-
-def _names_in(front: _FrontMatter, value: object, columns: Sequence[GoldColumn], index: int) -> tuple[str, ...]:
-    names = front.names(value, "checks", index)
-    for name in names:
-        if name not in {column.name for column in columns}:
-            raise front.error(f"the check names {name}, which is not among the columns", "checks", index)
-    return names
-
-
-def _not_null(table: str, names: Sequence[str], line: int) -> Check:
-    condition = " OR ".join(f"{name} IS NULL" for name in names)
-    return Check(
-        name=f"not_null({', '.join(names)})",
-        sql=f"SELECT {', '.join(names)} FROM {table} WHERE {condition}",
-        line=line,
+    listed = read_checks(
+        front.data["checks"],
+        table=table,
+        key=grain,
+        types={column.name: column.type for column in columns},
+        lines=front.lines,
+        refuse=front.error,
     )
-
-
-def _unique(table: str, names: Sequence[str], line: int) -> Check:
-    columns = ", ".join(names)
-    return Check(
-        name=f"unique({columns})",
-        sql=f"SELECT {columns}, COUNT(*) AS copies FROM {table} GROUP BY {columns} HAVING COUNT(*) > 1",
-        line=line,
-    )
+    return (*key_checks(table, grain, line=front.lines["grain",]), *listed)

@@ -206,7 +206,7 @@ def _unnest(node: exp.Expr) -> str | None:
     names = alias.columns if alias is not None else []
     is_cross = isinstance(node.parent, exp.Join) and node.parent.kind.upper() == "CROSS"
     is_series = len(node.expressions) == 1 and isinstance(node.expressions[0], exp.GenerateSeries)
-    if not (is_cross and is_series and len(names) == 1):
+    if alias is None or not (is_cross and is_series and len(names) == 1):
         return f"a series of days has one common form; write {_SERIES}"
     select = node.find_ancestor(exp.Select)
     used = [] if select is None else [each for each in select.find_all(exp.Column) if each.name == names[0].name]
@@ -217,8 +217,8 @@ def _unnest(node: exp.Expr) -> str | None:
 
 def _series(node: exp.Expr) -> str | None:
     step = node.args.get("step")
-    is_unnested = isinstance(node.parent, exp.Unnest)
-    if not (is_unnested and isinstance(step, exp.Interval) and step.unit.name.upper() in {"DAY", "WEEK", "MONTH"}):
+    unit = step.text("unit").upper() if isinstance(step, exp.Interval) else ""
+    if not (isinstance(node.parent, exp.Unnest) and unit in {"DAY", "WEEK", "MONTH"}):
         return f"a series of days has one common form; write {_SERIES}"
     if not isinstance(node.args["end"], exp.Greatest):
         return "Trino and Spark refuse a series that ends before it begins; write GREATEST(first, last) for its end"

@@ -37,6 +37,7 @@ from etl.gold.compute import compute
 from etl.gold.model import MODEL_SCHEMA, SILVER_SCHEMA, GoldModel
 from etl.jobs.progress import Progress
 from etl.ports.catalog import TableMissingError
+from etl.quality.execute import CheckResult, blocking, run_checks
 
 FINGERPRINT = "lakeside.fingerprint"
 """Snapshot property: hash over the SQL, the contract and the input snapshots."""
@@ -63,6 +64,9 @@ class ModelComputationError(OperatorError):
 class GoldIncompleteError(OperatorError):
     """Some models could not be brought up to date; all others were."""
 
+    results: tuple[ModelResult, ...] = ()
+    """What became of every model, in the order computed."""
+
     guidance: ClassVar[str] = (
         "Correct what the message names, then retry the run: models already done are not repeated."
     )
@@ -77,14 +81,6 @@ class Outcome(StrEnum):
     FAILED = "failed"
     SKIPPED = "skipped"
     """It reads a model that failed."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckResult:
-    """One check on the rows that were about to be committed."""
-
-    name: str
-    failing_rows: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +132,9 @@ def materialise(
         results = _bring_up_to_date(run, compiled, progress, threads=lake.threads)
     broken = [result for result in results if result.outcome in {Outcome.FAILED, Outcome.SKIPPED}]
     if broken:
-        raise GoldIncompleteError(" ".join(f"{result.table} {result.outcome}: {result.problem}" for result in broken))
+        error = GoldIncompleteError(" ".join(f"{each.table} {each.outcome}: {each.problem}" for each in broken))
+        error.results = results
+        raise error
     return tuple(results)
 
 
@@ -196,6 +194,7 @@ class _Run:
             problem = f"it reads {', '.join(missing)}"
             return ModelResult(table=table_name, outcome=Outcome.SKIPPED, problem=problem)
         fingerprint = self._fingerprint(compiled)
+        checks: tuple[CheckResult, ...] = ()
         try:
             standing = self._standing(compiled, fingerprint)
             if standing is not None:
@@ -203,12 +202,15 @@ class _Run:
                 return self._done(standing, Outcome.UNCHANGED, started, checks=())
             rows = self._compute(connection, compiled)
             checks = self._audit(connection, compiled)
+            self._refuse_blocked(connection, compiled, checks)
             table = self._commit(connection, compiled, fingerprint, rows)
         except LakehouseError as error:
             if not isinstance(error, OperatorError):
                 raise
             seconds = time.perf_counter() - started
-            return ModelResult(table=table_name, outcome=Outcome.FAILED, seconds=seconds, problem=str(error))
+            return ModelResult(
+                table=table_name, outcome=Outcome.FAILED, seconds=seconds, checks=checks, problem=str(error)
+            )
         return self._done(table, Outcome.WRITTEN, started, checks=checks)
 
     def _fingerprint(self, compiled: CompiledModel) -> str:
@@ -248,21 +250,40 @@ class _Run:
             raise ModelComputationError(f"{compiled.model.file} cannot be computed: {first_line}") from error
 
     def _audit(self, connection: duckdb.DuckDBPyConnection, compiled: CompiledModel) -> tuple[CheckResult, ...]:
-        results = []
-        for check in compiled.checks:
-            sql = check_sql(check, "duckdb", as_of=self._as_of)
-            try:
-                ((failing_rows,),) = connection.execute(f"SELECT COUNT(*) FROM ({sql})").fetchall()
-            except duckdb.Error as error:
-                first_line = str(error).partition("\n")[0]
-                message = f"{compiled.model.file}:{check.check.line}: check {check.check.name}: {first_line}"
-                raise ModelComputationError(message) from error
-            results.append(CheckResult(name=check.check.name, failing_rows=int(failing_rows)))
-        failed = [f"{result.name} ({result.failing_rows} rows)" for result in results if result.failing_rows]
+        """Run the model's checks on the rows about to be committed."""
+        model = compiled.model
+        compares = any(check.check.volume for check in compiled.checks)
+        return run_checks(
+            connection,
+            compiled.checks,
+            table=model.table,
+            key=model.grain,
+            file=model.file,
+            as_of=self._as_of,
+            history=self._row_history(model.table) if compares else (),
+        )
+
+    def _refuse_blocked(
+        self, connection: duckdb.DuckDBPyConnection, compiled: CompiledModel, checks: Sequence[CheckResult]
+    ) -> None:
+        """Drop the new rows if a blocking check found any that break it.
+
+        Raises:
+            CheckFailedError: One did.
+        """
+        failed = blocking(checks)
         if failed:
             connection.execute(f"DROP TABLE {qualified(compiled.model.table)}")
-            raise CheckFailedError(f"{compiled.model.table} keeps its last good version: {', '.join(failed)} failed")
-        return tuple(results)
+            raise CheckFailedError(f"{compiled.model.table} keeps its last good version: {failed} failed")
+
+    def _row_history(self, table_name: str) -> tuple[int, ...]:
+        """Return the row counts of the table's snapshots, oldest first."""
+        try:
+            table = load_table(self._catalog, table_name)
+        except TableMissingError:
+            return ()
+        summaries = [snapshot.summary for snapshot in table.snapshots() if snapshot.summary]
+        return tuple(int(each.additional_properties.get("total-records", 0)) for each in summaries)
 
     def _commit(
         self, connection: duckdb.DuckDBPyConnection, compiled: CompiledModel, fingerprint: str, rows: int

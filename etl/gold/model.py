@@ -9,6 +9,7 @@ from typing import ClassVar
 from sqlglot import exp
 
 from etl.errors import OperatorError
+from etl.quality.checks import Check
 
 MODEL_SCHEMA = "gold"
 """Schema of every model's table; silver's tables are the only other input."""
@@ -22,7 +23,7 @@ LIVE_SECONDS = 60
 class ModelError(OperatorError):
     """A gold model cannot be used as it is written."""
 
-    guidance: ClassVar[str] = "Correct the model file at the line given, then retry the run; nothing was written."
+    guidance: ClassVar[str] = "Correct the file at the line given, then retry the run; nothing was written."
 
     def __init__(self, problem: str, /, *, file: str, line: int) -> None:
         """Place the problem in its file.
@@ -82,16 +83,6 @@ class GoldColumn:
     """What one means, e.g. ``orders``, ``tenant currency``, ``ratio``. Every number that is not a key has one."""
     formula: str | None = None
     """How it follows from other numbers, for readers. Every quotient has one."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """A rule about a model's rows: SQL that returns the rows that break it."""
-
-    name: str
-    sql: str
-    """Names the model's own table as ``gold.<model>``; on new data it sees the rows not yet committed."""
-    line: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from etl.engine.lake import LakeConfig
-from etl.gold.materialise import ModelResult, materialise
+from etl.gold.materialise import GoldIncompleteError, ModelResult, materialise
 from etl.jobs.progress import Progress
 
 
@@ -24,17 +24,21 @@ class GoldResult:
     """What the job did, model by model, in the order computed."""
 
     models: tuple[ModelResult, ...]
+    problem: str | None = None
+    """Which models could not be brought up to date, and why; None if all stand."""
 
 
 def run(arguments: SilverToGold, progress: Progress) -> GoldResult:
-    """Bring gold up to date with silver.
+    """Bring gold up to date with silver; a model that breaks its checks is a result, with the checks, not an error.
 
     Raises:
         ModelError: A model file is wrong; nothing was written.
         TableMissingError: Silver is empty; nothing was written.
-        GoldIncompleteError: A model failed; what does not depend on it is up to date.
         CatalogUnavailableError: The catalog did not answer.
         ValueError: ``as_of`` is no time.
     """
     as_of = datetime.fromisoformat(arguments.as_of) if arguments.as_of else None
-    return GoldResult(models=materialise(arguments.lake, progress, as_of=as_of))
+    try:
+        return GoldResult(models=materialise(arguments.lake, progress, as_of=as_of))
+    except GoldIncompleteError as error:
+        return GoldResult(models=error.results, problem=str(error))

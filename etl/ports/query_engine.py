@@ -70,3 +70,6 @@ class PublicationReader(Protocol):
 
     def at(self, number: int) -> Publication | None:
         """Return publication ``number``; None if there is none."""
+
+    def withheld(self) -> datetime | None:
+        """Return where newer data stands that broke a check and was not published; None if there is none."""

@@ -1,5 +1,6 @@
 """The control plane's state: one model a file."""
 
+from lakehouse_admin.models.check_result import CheckResult
 from lakehouse_admin.models.pipeline import Pipeline
 from lakehouse_admin.models.pipeline_run import PipelineRun
 from lakehouse_admin.models.publication import PublicationRecord
@@ -7,4 +8,4 @@ from lakehouse_admin.models.run_event import RunEvent
 from lakehouse_admin.models.stage_run import StageRun
 from lakehouse_admin.models.table_result import TableResult
 
-__all__ = ["Pipeline", "PipelineRun", "PublicationRecord", "RunEvent", "StageRun", "TableResult"]
+__all__ = ["CheckResult", "Pipeline", "PipelineRun", "PublicationRecord", "RunEvent", "StageRun", "TableResult"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -34,6 +34,8 @@ class Done:
     """Fields of the `PipelineRun` that this stage found out."""
     tables: Mapping[str, Facts] = field(default_factory=dict)
     """Fields of `TableResult` by table."""
+    checks: Sequence[Facts] = ()
+    """Fields of the `CheckResult` of every check that was run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,8 @@ class Failure:
     """What was found out all the same, kept with the attempt."""
     tables: Mapping[str, Facts] = field(default_factory=dict)
     """Fields of `TableResult` by table."""
+    checks: Sequence[Facts] = ()
+    """Fields of the `CheckResult` of every check that was run."""
 
     @classmethod
     def of(cls, error: Exception) -> Failure:

@@ -9,6 +9,7 @@ from typing import Any
 
 from lakehouse_admin.models import PipelineRun, PublicationRecord, RunEvent, StageRun, TableResult
 from lakehouse_admin.states import MOVING_RUN_STATES, RUN, Reconciliation, RunState, Stage, StageState
+from lakehouse_admin.status.checks import RunChecks, run_checks
 
 _VISIBLE_PERCENT = 0.5
 """A stage that took no time still shows on the timeline."""
@@ -54,6 +55,7 @@ class RunPage:
     stages: tuple[StageLine, ...]
     tables: tuple[TableLine, ...]
     totals: TableLine | None
+    checks: RunChecks
     events: tuple[RunEvent, ...]
     publication: PublicationRecord | None
     failed: StageRun | None
@@ -61,7 +63,7 @@ class RunPage:
 
 
 def run_page(run: PipelineRun, *, now: datetime) -> RunPage:
-    """Gather a run's page: at most six queries."""
+    """Gather a run's page: at most seven queries."""
     state = RunState(run.state)
     attempts = tuple(run.stage_runs.order_by("id"))
     tables = _tables(tuple(run.table_results.all()), attempts)
@@ -79,6 +81,7 @@ def run_page(run: PipelineRun, *, now: datetime) -> RunPage:
         stages=_stages(attempts, stopped_by=stopped_by, now=now),
         tables=tables,
         totals=_totals(tables) if tables else None,
+        checks=run_checks(run),
         events=tuple(run.events.order_by("-id")[:200]),
         publication=PublicationRecord.objects.filter(run=run).first(),
         failed=stopped_by,

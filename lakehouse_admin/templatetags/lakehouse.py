@@ -10,17 +10,30 @@ from django.db.models import TextChoices
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from lakehouse_admin.states import Health, PipelineState, Reconciliation, RunState, StageState
+from lakehouse_admin.states import CheckVerdict, Health, PipelineState, Reconciliation, RunState, StageState
 
 register = template.Library()
 
 TONES: Mapping[str, tuple[TextChoices, ...]] = {
-    "good": (RunState.SUCCEEDED, StageState.SUCCEEDED, Health.HEALTHY, Reconciliation.EQUAL, PipelineState.ACTIVE),
+    "good": (
+        RunState.SUCCEEDED,
+        StageState.SUCCEEDED,
+        Health.HEALTHY,
+        Reconciliation.EQUAL,
+        CheckVerdict.PASSED,
+        PipelineState.ACTIVE,
+    ),
     "busy": (RunState.RUNNING, StageState.RUNNING, Health.RUNNING),
     "wait": (RunState.QUEUED, StageState.PENDING, PipelineState.PAUSED, Health.PAUSED),
-    "late": (RunState.WAITING, RunState.CANCELLING, Health.LATE),
-    "bad": (RunState.FAILED, StageState.FAILED, Health.FAILING, Reconciliation.DIFFERENT),
-    "idle": (RunState.CANCELLED, StageState.CANCELLED, Health.UNKNOWN, Reconciliation.UNKNOWN),
+    "late": (RunState.WAITING, RunState.CANCELLING, Health.LATE, CheckVerdict.WARNED),
+    "bad": (RunState.FAILED, StageState.FAILED, Health.FAILING, Reconciliation.DIFFERENT, CheckVerdict.BLOCKED),
+    "idle": (
+        RunState.CANCELLED,
+        StageState.CANCELLED,
+        Health.UNKNOWN,
+        Reconciliation.UNKNOWN,
+        CheckVerdict.NOT_JUDGED,
+    ),
 }
 """One shape and colour per tone, everywhere; the word says which state it is."""
 

@@ -2,7 +2,7 @@
 
 Lakeside runs as it always does: a whole stack, the run asked for from a shell, its stages driven
 by Celery, jobs as child processes, every row compared with the source before anything is
-published. The peers copy the same tables with dlt and build the same five models, whose SQL is
+published. The peers copy the same tables with dlt and build the same models, whose SQL is
 Lakeside's own, with dbt-duckdb on the same version of DuckDB. At the end every row of every
 model must be equal on both sides; otherwise there is nothing to compare.
 """

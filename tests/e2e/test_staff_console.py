@@ -84,6 +84,9 @@ def test_a_run_from_button_to_publication(staff: Page):
         assert source == bronze == silver
         assert int(source.replace(",", "")) > 0
         assert rejected == "0"
+    expect(staff.get_by_text("No row breaks a check.")).to_be_visible()
+    staff.get_by_text(re.compile(r"^\d+ passed$")).click()
+    expect(staff.locator('tr[data-check="total_is_sum"]')).to_have_attribute("data-verdict", "passed")
     staff.get_by_role("link", name=re.compile(r"Publication \d+")).click()
     expect(staff.get_by_text("gold.daily_revenue")).to_be_visible()
     staff.goto("admin/")
@@ -133,6 +136,10 @@ def test_every_page_in_both_schemes(browser: Browser, stack: Stack, scheme: Lite
         for link in ("Runs", "Publications", "Pipelines"):
             page.locator("#nav-sidebar").get_by_text(link, exact=True).click()
             expect(page.locator("#result_list")).to_be_visible()
+        page.locator("#nav-sidebar").get_by_text("Lineage", exact=True).click()
+        page.locator('svg a[href="?of=gold.daily_revenue"]').focus()
+        page.keyboard.press("Enter")
+        expect(page.locator('tr[data-node="gold.daily_revenue.revenue"]')).to_contain_text("silver.orders.total")
         page.goto("admin/lakehouse_admin/pipelinerun/1/change/")
         expect(page.get_by_role("heading", name="Rows by table")).to_be_visible()
         ground = page.locator(".lk-card").first.evaluate("card => getComputedStyle(card).backgroundColor")

@@ -10,7 +10,21 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from etl.errors import LakehouseError
-from lakehouse_admin.cli import cancel, reconcile, replicate, retry, run, runs, states, status
+from lakehouse_admin.cli import (
+    cancel,
+    checks,
+    contract,
+    lineage,
+    metrics,
+    reconcile,
+    replicate,
+    retry,
+    run,
+    runs,
+    states,
+    status,
+    usage,
+)
 from lakehouse_admin.cli.verb import FAILURE, Output, Verb
 
 VERBS: Mapping[str, Verb] = {
@@ -22,6 +36,11 @@ VERBS: Mapping[str, Verb] = {
     "cancel": cancel,
     "retry": retry,
     "states": states,
+    "checks": checks,
+    "contract": contract,
+    "lineage": lineage,
+    "metrics": metrics,
+    "usage": usage,
 }
 
 

@@ -44,7 +44,7 @@ def published(world: World, settings: Settings) -> Published:
     settings.PUBLICATION_READER = f"{READERS}.publication_reader"
     settings.QUERY_ENGINE = f"{READERS}.query_engine"
     cache.clear()
-    PUBLISHED.publication = world.publication
+    PUBLISHED.publication, PUBLISHED.held_back = world.publication, None
     return PUBLISHED
 
 

@@ -18,10 +18,14 @@ from django.urls import get_resolver
 
 from dashboards.charts.registry import CHARTS
 from dashboards.formats import Money
+from dashboards.metrics.definitions import tenant_models
 from dashboards.urls import urlpatterns
 from tests.integration.dashboards.world import NOW, Published, World
 
 BERLIN_NOW = NOW.astimezone(ZoneInfo("Europe/Berlin"))
+
+
+NAMES = {"overview", "definitions", "chart-json", "chart-csv", "model-list", "model-json", "model-csv"}
 
 
 def text(response: object) -> str:
@@ -31,9 +35,10 @@ def text(response: object) -> str:
 def every_path() -> list[str]:
     """Return every address below a tenant's, from the resolver itself."""
     names = {pattern.name for pattern in urlpatterns}
-    assert names == {"overview", "definitions", "chart-json", "chart-csv"}, "a new address belongs into this list"
+    assert names == NAMES, "a new address belongs into this list"
     data = [f"data/{chart}.{kind}" for chart in CHARTS for kind in ("json", "csv")]
-    return ["", "?days=180", "definitions/", *data]
+    data += [f"models/{model.name}.{kind}" for model in tenant_models() for kind in ("json", "csv")]
+    return ["", "?days=180", "definitions/", "models.json", *data]
 
 
 def test_the_overview_shows_own_numbers_and_when_they_are_from(visit: Client, world: World) -> None:
@@ -44,6 +49,17 @@ def test_the_overview_shows_own_numbers_and_when_they_are_from(visit: Client, wo
     assert "CANARY-ours &lt;&amp;&gt; shop" in page
     assert "No orders" not in page
     assert "These numbers are old" not in page
+
+
+def test_an_update_that_was_held_back_is_said(visit: Client, world: World, published: Published) -> None:
+    before = visit.get(world.ours.address())
+    assert "held back" not in text(before)
+    published.held_back = NOW + timedelta(hours=1)
+    after = visit.get(world.ours.address(), headers={"If-None-Match": before["ETag"]})
+    assert after.status_code == 200
+    at = BERLIN_NOW + timedelta(hours=1)
+    assert f"The update of {at.day} {at:%b %Y, %H:%M %Z} did not pass its checks" in text(after)
+    assert Money("EUR").full(world.ours.revenue) in text(after)
 
 
 def test_the_period_is_in_the_address(visit: Client, world: World) -> None:
@@ -153,7 +169,7 @@ def test_old_data_says_so(visit: Client, world: World, published: Published) -> 
     published.publication = dataclasses.replace(world.publication, as_of=NOW - timedelta(hours=30))
     page = text(visit.get(world.ours.address()))
     assert "These numbers are old" in page
-    assert "at most 24 hours old" in page
+    assert "at most 1 hour old" in page
     assert "30 hours ago" in page
 
 
@@ -220,6 +236,6 @@ def test_every_file_of_a_page_is_our_own(visit: Client, world: World) -> None:
     assert all(finders.find(path) for path in named)
 
 
-def test_the_resolver_knows_no_other_tenant_pages() -> None:
+def test_the_resolver_knows_no_other_tenant_pages(db: None) -> None:
     found = {key for key in get_resolver("dashboards.urls").reverse_dict if isinstance(key, str)}
-    assert found == {"overview", "definitions", "chart-json", "chart-csv"}
+    assert found == NAMES

@@ -27,9 +27,13 @@ class Published:
     publication: Publication | None = None
     lake: LakeConfig | None = None
     engine: DuckDBQueryEngine | None = None
+    held_back: datetime | None = None
 
     def current(self) -> Publication | None:
         return self.publication
+
+    def withheld(self) -> datetime | None:
+        return self.held_back
 
 
 PUBLISHED = Published()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,11 +16,14 @@ from pyiceberg.table import StaticTable, Table
 
 from etl.engine.catalog import open_catalog
 from etl.engine.lake import LakeConfig
-from etl.gold.compile import load_models
+from etl.gold.compile import MODELS_FOLDER, load_models
 from etl.gold.materialise import AS_OF, INPUTS, GoldIncompleteError, ModelResult, Outcome, materialise
 from etl.gold.model import FrontMatterError, UnknownReferenceError
+from etl.jobs import silver_to_gold
 from etl.jobs.progress import Progress
+from etl.jobs.silver_to_gold import SilverToGold
 from etl.ports.catalog import TableMissingError
+from etl.quality.execute import Verdict
 from tests.lakes import lake_in
 from tests.servers import Database
 from tests.silver_lake import write_silver
@@ -79,6 +83,20 @@ def models(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture
+def shipped(tmp_path: Path) -> Callable[..., Path]:
+    """Copy some of the product's own models into a folder, for tests that have no use for all of them."""
+
+    def copy(*names: str) -> Path:
+        folder = tmp_path / "shipped"
+        folder.mkdir()
+        for name in names:
+            shutil.copy(MODELS_FOLDER / f"{name}.sql", folder)
+        return folder
+
+    return copy
+
+
 def run(lake: LakeConfig, models: Path | None = None, as_of: datetime | None = NOON) -> dict[str, ModelResult]:
     options = {} if models is None else {"models_folder": models}
     return {result.table: result for result in materialise(lake, Progress(), as_of=as_of, **options)}
@@ -113,44 +131,47 @@ def test_every_model_is_one_snapshot_that_names_its_inputs(lake: LakeConfig) -> 
         inputs = json.loads(snapshot.summary.additional_properties[INPUTS])
         assert inputs == {each: table(lake, each).current_snapshot().snapshot_id for each in inputs}
         assert snapshot.summary.additional_properties[AS_OF] == NOON.isoformat()
-        assert [field.name for field in written.spec().fields] == ["tenant_id"]
+        by = [] if name == "gold.platform_usage" else ["tenant_id"]
+        assert [field.name for field in written.spec().fields] == by
     assert "silver.orders" in json.loads(
         table(lake, "gold.daily_revenue").current_snapshot().summary.additional_properties[INPUTS]
     )
 
 
-def test_another_iceberg_reader_gets_typed_rows(lake: LakeConfig) -> None:
+def test_another_iceberg_reader_gets_typed_rows(lake: LakeConfig, shipped: Callable[..., Path]) -> None:
     write_silver(lake, SHOPS)
-    run(lake)
+    run(lake, shipped("daily_revenue"))
     first, second = rows(lake, "gold.daily_revenue")
     assert (first["tenant_id"], first["day"], first["revenue"]) == (1, date(2026, 6, 30), Decimal("10.50"))
     assert (second["tenant_id"], second["day"], second["revenue"]) == (2, date(2026, 7, 1), Decimal("7.00"))
     assert str(table(lake, "gold.daily_revenue").schema().find_type("revenue")) == "decimal(38, 2)"
 
 
-def test_the_same_again_does_nothing(lake: LakeConfig) -> None:
+def test_the_same_again_does_nothing(lake: LakeConfig, shipped: Callable[..., Path]) -> None:
     write_silver(lake, SHOPS)
-    before = run(lake)
-    after = run(lake)
+    models = shipped("daily_revenue", "customer_days", "monthly_revenue", "invoice_ageing")
+    before = run(lake, models)
+    after = run(lake, models)
     assert {result.outcome for result in after.values()} == {Outcome.UNCHANGED}
     assert {name: result.pin for name, result in after.items()} == {name: result.pin for name, result in before.items()}
 
 
-def test_only_what_reads_a_changed_table_is_computed(lake: LakeConfig) -> None:
+def test_only_what_reads_a_changed_table_is_computed(lake: LakeConfig, shipped: Callable[..., Path]) -> None:
     write_silver(lake, SHOPS)
-    run(lake)
+    models = shipped(
+        "customer_days", "customer_lifetime_value", "customer_acquisition_monthly", "daily_revenue", "tenant_summary"
+    )
+    run(lake, models)
     write_silver(
         lake, {"invoices": [{"id": 1, "tenant_id": 1, "customer_id": 1, "subscription_id": 3, "amount": "2.00"}]}
     )
-    outcomes = {name: result.outcome for name, result in run(lake).items()}
+    outcomes = {name: result.outcome for name, result in run(lake, models).items()}
     assert outcomes == {
+        "gold.customer_days": Outcome.UNCHANGED,
         "gold.customer_lifetime_value": Outcome.WRITTEN,
         "gold.customer_acquisition_monthly": Outcome.WRITTEN,
         "gold.daily_revenue": Outcome.UNCHANGED,
-        "gold.product_performance": Outcome.UNCHANGED,
         "gold.tenant_summary": Outcome.UNCHANGED,
-        "gold.churn_risk": Outcome.UNCHANGED,
-        "gold.daily_forecast": Outcome.UNCHANGED,
     }
     assert [row["lifetime_value"] for row in rows(lake, "gold.customer_lifetime_value")] == [
         Decimal("12.50"),
@@ -158,45 +179,51 @@ def test_only_what_reads_a_changed_table_is_computed(lake: LakeConfig) -> None:
     ]
 
 
-def test_a_transform_is_made_anew_when_half_of_its_promise_has_passed(lake: LakeConfig) -> None:
+def test_a_transform_is_made_anew_when_half_of_its_promise_has_passed(
+    lake: LakeConfig, shipped: Callable[..., Path]
+) -> None:
+    models = shipped("daily_revenue", "daily_active_customers", "daily_forecast")
     days = [NOON - timedelta(days=number) for number in range(120)]
     orders = [
         {"id": number, "tenant_id": 1, "customer_id": 1, "total": "10.00", "order_date": day.isoformat()}
         for number, day in enumerate(days)
     ]
     write_silver(lake, {**SHOPS, "orders": orders})
-    first = run(lake)["gold.daily_forecast"]
+    first = run(lake, models)["gold.daily_forecast"]
     forecast = rows(lake, "gold.daily_forecast")
     assert (first.outcome, first.rows) == (Outcome.WRITTEN, 28)
     assert {row["trained_to"] for row in forecast} == {(NOON - timedelta(days=1)).date()}
     assert {round(row["forecast"]) for row in forecast} == {10}
 
     write_silver(lake, {"orders": orders[:-1]})
-    assert run(lake, as_of=NOON + timedelta(hours=11))["gold.daily_forecast"].pin == first.pin
-    later = run(lake, as_of=NOON + timedelta(hours=12))["gold.daily_forecast"]
+    assert run(lake, models, as_of=NOON + timedelta(hours=11))["gold.daily_forecast"].pin == first.pin
+    later = run(lake, models, as_of=NOON + timedelta(hours=12))["gold.daily_forecast"]
     assert later.outcome is Outcome.WRITTEN
 
     write_silver(lake, {"orders": orders})
-    restored = run(lake, as_of=NOON)["gold.daily_forecast"]
+    restored = run(lake, models, as_of=NOON)["gold.daily_forecast"]
     assert restored.outcome is Outcome.WRITTEN, "an older moment is never answered with a later forecast"
 
 
-def test_rows_that_are_gone_from_silver_are_gone_from_gold(lake: LakeConfig) -> None:
+def test_rows_that_are_gone_from_silver_are_gone_from_gold(lake: LakeConfig, shipped: Callable[..., Path]) -> None:
+    models = shipped("daily_revenue")
     write_silver(lake, SHOPS)
-    first = run(lake)["gold.daily_revenue"]
+    first = run(lake, models)["gold.daily_revenue"]
     write_silver(lake, {"orders": SHOPS["orders"][:1]})
-    assert [row["tenant_id"] for row in (run(lake), rows(lake, "gold.daily_revenue"))[1]] == [1]
+    assert [row["tenant_id"] for row in (run(lake, models), rows(lake, "gold.daily_revenue"))[1]] == [1]
     write_silver(lake, {"orders": []})
-    assert run(lake)["gold.daily_revenue"].rows == 0
+    assert run(lake, models)["gold.daily_revenue"].rows == 0
     assert rows(lake, "gold.daily_revenue") == []
     pinned = StaticTable.from_metadata(first.pin.metadata_location).scan(snapshot_id=first.pin.snapshot_id)
     assert pinned.to_arrow().num_rows == 2
 
 
-def test_without_a_given_time_gold_stands_at_silvers_latest_commit(lake: LakeConfig) -> None:
+def test_without_a_given_time_gold_stands_at_silvers_latest_commit(
+    lake: LakeConfig, shipped: Callable[..., Path]
+) -> None:
     write_silver(lake, SHOPS, committed_at="2026-06-15 10:00:00+00")
     write_silver(lake, {"customers": SHOPS["customers"]}, committed_at="2026-06-20 23:30:00+00")
-    run(lake, as_of=None)
+    run(lake, shipped("tenant_summary"), as_of=None)
     assert [row["as_of_day"] for row in rows(lake, "gold.tenant_summary")] == [date(2026, 6, 20), date(2026, 6, 21)]
 
 
@@ -217,6 +244,44 @@ def test_a_failing_check_stops_the_commit_and_what_depends_on_it(lake: LakeConfi
     assert rows(lake, "gold.other") == []
     write_silver(lake, SHOPS)
     assert run(lake, models)["gold.second"].outcome is Outcome.WRITTEN
+
+
+def test_a_warning_is_committed_and_told(lake: LakeConfig, models: Path) -> None:
+    text = FIRST.replace(
+        "WHERE amount > 100\n", "WHERE amount > 5\n    severity: warn\n  - range: {column: amount, max: 6}\n"
+    )
+    (models / "first.sql").write_text(text)
+    write_silver(lake, SHOPS)
+    first = run(lake, models)["gold.first"]
+    assert first.outcome is Outcome.WRITTEN
+    found = {each.name: (each.verdict, each.failing_rows, each.sample) for each in first.checks}
+    both = ({"tenant_id": 1}, {"tenant_id": 2})
+    assert found["amounts_are_small"] == found["range(amount)"] == (Verdict.WARNED, 2, both)
+    assert found["unique(tenant_id)"] == (Verdict.PASSED, 0, ())
+    assert len(rows(lake, "gold.first")) == 2
+
+
+def test_the_volume_of_a_model_is_judged_by_its_own_snapshots(lake: LakeConfig, models: Path) -> None:
+    (models / "first.sql").write_text(FIRST.replace("*/", "  - volume: {minimum_runs: 2}\n    severity: block\n*/"))
+    for total in ("1.00", "2.00"):
+        write_silver(lake, {**SHOPS, "orders": [{**each, "total": total} for each in SHOPS["orders"]]})
+        first = run(lake, models)["gold.first"]
+        assert first.checks[-1].verdict is Verdict.NOT_JUDGED
+    write_silver(lake, {"orders": []})
+    with pytest.raises(GoldIncompleteError, match=r"volume \(0 rows; usual are 2 .*\) failed") as caught:
+        run(lake, models)
+    (judged,) = [each for result in caught.value.results for each in result.checks if each.name == "volume"]
+    assert judged.explanation == "0 rows; usual are 2 (median of 2 runs), tolerated 1 to 4."
+
+
+def test_the_job_reports_what_failed_with_its_checks(lake: LakeConfig) -> None:
+    write_silver(lake, {**SHOPS, "customers": [{**each, "name": None} for each in SHOPS["customers"]]})
+    result = silver_to_gold.run(SilverToGold(lake=lake, as_of=NOON.isoformat()), Progress())
+    assert result.problem is not None
+    assert "gold.customer_lifetime_value failed" in result.problem
+    blocked = [each for model in result.models for each in model.checks if each.verdict is Verdict.BLOCKED]
+    assert {each.table for each in blocked} == {"gold.customer_lifetime_value"}
+    assert blocked[0].sample[0] == {"tenant_id": 1, "customer_id": 1}
 
 
 def test_a_model_that_cannot_be_computed_names_its_file(lake: LakeConfig, models: Path) -> None:

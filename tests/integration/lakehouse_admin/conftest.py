@@ -25,7 +25,7 @@ def control_plane(django_db_setup: None, django_db_blocker: DjangoDbBlocker, mon
         with connections["owner"].cursor() as cursor:
             cursor.execute(
                 "truncate lakehouse_publications, lakehouse_run_events, lakehouse_table_results,"
-                " lakehouse_stage_runs, lakehouse_runs, lakehouse_pipelines"
+                " lakehouse_check_results, lakehouse_stage_runs, lakehouse_runs, lakehouse_pipelines"
             )
 
 

@@ -16,6 +16,7 @@ from lakehouse_admin.states import PipelineState, RunState, Stage, Trigger
 from saas.models import User
 from tests.fakes import RUNNING, FakeLakehouse, failed, reconcile_result, succeeded
 from tests.integration.lakehouse_admin.conftest import NOW
+from tests.integration.lakehouse_admin.test_checks import check, silver_finds
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
@@ -100,6 +101,23 @@ class TestWhoMaySeeIt:
         assert client.post(reverse(RUN + "run_now")).status_code == 403
         run.refresh_from_db()
         assert run.state == RunState.QUEUED
+
+
+class TestChecks:
+    def test_the_run_page_lists_what_was_found(self, staff: Client, run: PipelineRun, lakehouse: FakeLakehouse):
+        late = check("not_judged", explanation="Too early.")
+        silver_finds(lakehouse, check("passed"), late, check("warned", failing_rows=1234))
+        advance(run.pk, lakehouse=lakehouse.ports, now=NOW)
+
+        page = staff.get(reverse(RUN + "change", args=[run.pk])).text
+
+        for text in ("rule_warned", "silver.orders", "1,234", "tenant_id 1, id 7 and more", "Accuracy", "Too early."):
+            assert text in page
+        assert "1 not judged" in page
+        assert "1 passed" in page
+
+    def test_a_run_without_results_shows_no_empty_table(self, staff: Client, run: PipelineRun):
+        assert "Dimension" not in staff.get(reverse(RUN + "change", args=[run.pk])).text
 
 
 class TestActions:

@@ -12,6 +12,7 @@ from etl.errors import OperatorError
 from etl.gold.compile import compile_models, load_models
 from etl.gold.front_matter import parse_model
 from etl.gold.model import (
+    Audience,
     FrontMatterError,
     ModelCycleError,
     ModelError,
@@ -76,6 +77,17 @@ WRONG = {
     "grain of unknown column": (swapped("grain: [tenant_id]", "grain: [day]"), FrontMatterError, 4, "names day"),
     "empty grain": (swapped("grain: [tenant_id]", "grain: []"), FrontMatterError, 4, "list of column names"),
     "freshness in words": (swapped("seconds: 300", "seconds: soon"), FrontMatterError, 5, "whole number"),
+    "no time at all": (swapped("seconds: 300", "seconds: 0"), FrontMatterError, 5, "whole number of seconds above 0"),
+    "part of a second": (swapped("seconds: 300", "seconds: 0.5"), FrontMatterError, 5, "whole number"),
+    "time that is a truth": (swapped("seconds: 300", "seconds: true"), FrontMatterError, 5, "whole number"),
+    "quotient without formula": (swapped('"decimal(38,2)"', "double"), FrontMatterError, 9, "revenue has no formula"),
+    "empty formula": (swapped("unit: tenant", "formula: '', unit: tenant"), FrontMatterError, 9, "no formula"),
+    "unknown audience": (
+        swapped("grain:", "audience: everyone\ngrain:"), FrontMatterError, 4, "audience must be one of tenant, plat",
+    ),
+    "tenants' model without tenant": (
+        (HEAD + SELECT).replace("tenant_id", "shop_id"), FrontMatterError, 7, "no tenant can read it",
+    ),
     "unknown check": (swapped("checks: []", "checks:\n  - positive: [revenue]"), FrontMatterError, 11, "a check is"),
     "check of unknown column": (swapped("checks: []", "checks:\n  - unique: [day]"), FrontMatterError, 11, "names day"),
     "syntax error": (swapped("SUM(total) AS revenue", "SUM(total AS revenue"), ModelSyntaxError, 12, "near"),
@@ -117,6 +129,19 @@ def test_refuses(text: str, error: type[ModelError], line: int, problem: str) ->
     assert isinstance(caught.value, OperatorError)
     assert str(caught.value).startswith(f"sales.sql:{line}: ")
     assert problem in str(caught.value)
+
+
+def test_a_model_of_the_platform_needs_no_tenant_and_is_kept_from_tenants() -> None:
+    text = (HEAD + SELECT).replace("grain: [tenant_id]", "audience: platform\ngrain: [tenant_id]")
+    (model,) = [parse_model(text, file="sales.sql")]
+    assert model.audience is Audience.PLATFORM
+    assert model.partition_by is None
+    assert parse_model(HEAD + SELECT, file="sales.sql").partition_by == "tenant_id"
+
+
+def test_a_model_of_a_minute_is_live() -> None:
+    assert parse_model(swapped("seconds: 300", "seconds: 60"), file="sales.sql").is_live
+    assert not parse_model(swapped("seconds: 300", "seconds: 61"), file="sales.sql").is_live
 
 
 def test_refuses_a_file_name_that_is_no_table_name() -> None:

@@ -41,12 +41,29 @@ REFUSED = {
     "SELECT GETENV('HOME') AS x FROM silver.orders": "not in the portable subset",
     "SELECT LOCAL_DAY(a) AS x FROM silver.orders": "takes 2 arguments, not 1",
     "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r) SELECT n FROM r": "RECURSIVE",
+    "SELECT s.m AS x FROM silver.orders AS o CROSS JOIN"
+    " UNNEST(GENERATE_SERIES(o.a, GREATEST(o.a, o.b), INTERVAL '1' DAY)) AS s(m)": "CAST(s.m AS DATE)",
+    "SELECT CAST(s.m AS DATE) AS x FROM silver.orders AS o CROSS JOIN"
+    " UNNEST(GENERATE_SERIES(o.a, o.b, INTERVAL '1' DAY)) AS s(m)": "GREATEST(first, last)",
+    "SELECT CAST(s.m AS DATE) AS x FROM silver.orders AS o CROSS JOIN"
+    " UNNEST(GENERATE_SERIES(o.a, GREATEST(o.a, o.b), INTERVAL '1' HOUR)) AS s(m)": "one common form",
+    "SELECT CAST(s.m AS DATE) AS x FROM silver.orders AS o CROSS JOIN UNNEST(o.list) AS s(m)": "one common form",
+    "SELECT CAST(s.m AS DATE) AS x FROM"
+    " UNNEST(GENERATE_SERIES(DATE '2026-01-01', DATE '2026-02-01', INTERVAL '1' DAY)) AS s(m)": "one common form",
+    "SELECT GENERATE_SERIES(a, b, INTERVAL '1' DAY) AS x FROM silver.orders": "one common form",
+    "SELECT UNNEST(a) AS x FROM silver.orders": "not in the portable subset",
+    "SELECT FLOOR(a) AS x FROM silver.orders": "CAST(FLOOR(...) AS BIGINT)",
     "SELECT a[1] AS x FROM silver.orders": "not in the portable subset",
     "SELECT {'a': 1} AS x FROM silver.orders": "not in the portable subset",
     "SELECT a FROM silver.orders TABLESAMPLE 10%": "not in the portable subset",
 }
 
 ACCEPTED = (
+    (
+        "SELECT CAST(s.m AS DATE) AS x FROM silver.orders AS o"
+        " CROSS JOIN UNNEST(GENERATE_SERIES(o.a, GREATEST(o.a, o.b), INTERVAL '1' MONTH)) AS s(m)"
+    ),
+    "SELECT CAST(FLOOR(5 * PERCENT_RANK() OVER (PARTITION BY b ORDER BY a)) AS BIGINT) AS x FROM silver.orders",
     "SELECT LOCAL_DAY(a, zone) AS x, AS_OF() AS y FROM silver.orders",
     "SELECT CAST(SUM(total) AS DOUBLE) / NULLIF(CAST(COUNT(*) AS DOUBLE), 0) AS x FROM silver.orders",
     "SELECT CAST(a AS DOUBLE) * 30 / NULLIF(CAST(b AS DOUBLE), 0) AS x FROM silver.orders",
