@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from py4j.protocol import Py4JJavaError
@@ -23,15 +23,11 @@ from pyspark.sql.types import BooleanType
 from etl.engine.catalog import CATALOG_NAME, catalog_errors
 from etl.engine.json_text import is_json
 from etl.engine.lake import LakeConfig
-from etl.engine.tables import summary
+from etl.engine.spark_sql import IS_JSON, quoted, renamed, spark_sql
 from etl.engine.write import CommitConflictError
 from etl.errors import OperatorError, TransientError
 
-IS_JSON = "lakeside_is_json"
-"""The function that `etl.engine.spark_sql` writes for ``JSON_VALID``."""
-
 _PROPERTY = "snapshot-property."
-_SQL_PROPERTY = f"spark.sql.iceberg.{_PROPERTY}"
 _CONFLICTS = ("ValidationException", "CommitFailedException")
 
 _SETTINGS = {
@@ -76,11 +72,11 @@ class SparkLake:
         schema, _, name = table.partition(".")
         return f"{CATALOG_NAME}.{quoted(self.database_prefix + schema)}.{quoted(name)}"
 
-    def rows(self, table: Table, *, snapshot_id: int | None = None) -> DataFrame:
-        """Return the rows of a snapshot of a table, the current one if None."""
-        snapshot_id = snapshot_id or snapshot_id_of(table)
+    def rows(self, name: str, table: Table) -> DataFrame:
+        """Return the rows of a table as it was loaded, whatever was committed to it since."""
+        snapshot_id = snapshot_id_of(table)
         reader = self.session.read if snapshot_id is None else self.session.read.option("snapshot-id", snapshot_id)
-        return reader.table(self.name(".".join(table.name()[-2:])))
+        return reader.table(self.name(name))
 
     def sql(self, text: str) -> DataFrame:
         """Return the rows of a query in Spark's own words.
@@ -91,10 +87,11 @@ class SparkLake:
         with spark_errors():
             return self.session.sql(text)
 
-    def overwrite(self, table: Table, rows: DataFrame, properties: Mapping[str, str]) -> None:
+    def overwrite(self, name: str, table: Table, rows: DataFrame, properties: Mapping[str, str]) -> None:
         """Replace all rows of a table in one snapshot; it succeeds only if nobody committed since it was loaded.
 
         Args:
+            name: As ``namespace.table``.
             table: As loaded; at the new snapshot afterwards.
             rows: Have the table's columns, by name.
             properties: Texts for the snapshot's summary.
@@ -105,7 +102,7 @@ class SparkLake:
             SparkUnavailableError: Spark or the store went away.
         """
         columns = [fn.col(quoted(each.name)) for each in table.schema().fields]
-        writer = rows.select(*columns).writeTo(self.name(".".join(table.name()[-2:])))
+        writer = rows.select(*columns).writeTo(self.name(name))
         for name, value in properties.items():
             writer = writer.option(f"{_PROPERTY}{name}", value)
         standing = snapshot_id_of(table)
@@ -117,43 +114,45 @@ class SparkLake:
         with catalog_errors():
             table.refresh()
 
-    def change(self, table: Table, statement: str, properties: Mapping[str, str]) -> None:
-        """Run a MERGE, INSERT or DELETE over a table: one snapshot, with ``properties`` in its summary.
 
-        Args:
-            table: As loaded; at the new snapshot afterwards.
-            statement: In Spark's own words.
-            properties: Texts for the snapshot's summary.
+class SparkQueries:
+    """Runs our SQL, written in DuckDB's dialect, over tables that stand for views: `etl.quality.execute.Queries`."""
+
+    def __init__(self, session: SparkSession, views: Mapping[str, str]) -> None:
+        """Use ``views``, by the name of the table that each stands for."""
+        self._session = session
+        self._views = views
+
+    def execute(self, query: str, /) -> SparkRows:
+        """Return the rows of a query; they are computed when they are fetched.
 
         Raises:
-            CommitConflictError: Someone else committed first.
-            SparkComputationError: The rows cannot be computed.
-            SparkUnavailableError: Spark or the store went away.
+            SparkComputationError: Spark refuses it.
         """
-        session = self.session.newSession()  # Settings of one statement alone; views are shared by name.
-        for name, value in properties.items():
-            session.conf.set(f"{_SQL_PROPERTY}{name}", value)
-        with spark_errors(table):
-            session.sql(statement)
-        with catalog_errors():
-            table.refresh()
+        with spark_errors():
+            return SparkRows(self._session.sql(spark_sql(renamed(query, self._views))))
 
 
-def quoted(name: str) -> str:
-    """Return a name as Spark quotes it: ``a`b`` gives ```a``b```."""
-    return "`" + name.replace("`", "``") + "`"
+class SparkRows:
+    """What a query found."""
+
+    def __init__(self, rows: DataFrame) -> None:
+        self._rows = rows
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        """Return the rows as tuples.
+
+        Raises:
+            SparkComputationError: They cannot be computed.
+        """
+        with spark_errors():
+            return [tuple(row) for row in self._rows.collect()]
 
 
 def snapshot_id_of(table: Table) -> int | None:
     """Return the table's current snapshot; None before the first."""
     snapshot = table.current_snapshot()
     return snapshot.snapshot_id if snapshot else None
-
-
-def row_count(table: Table) -> int:
-    """Return how many rows the current snapshot has."""
-    found = summary(table)
-    return int(found.get("total-records", "0")) - int(found.get("total-position-deletes", "0"))
 
 
 def jdbc_catalog(lake: LakeConfig) -> dict[str, str]:
@@ -215,7 +214,7 @@ def spark_errors(table: Table | None = None) -> Iterator[None]:
             raise CommitConflictError(table=".".join(table.name())) from error
         if isinstance(error, AnalysisException):
             raise SparkComputationError(_first_line(error)) from error
-        if "SparkException" in text and ("executor" in text.lower() and "lost" in text.lower()):
+        if "ExecutorLostFailure" in text:
             raise SparkUnavailableError from error
         raise SparkComputationError(_first_line(error)) from error
 

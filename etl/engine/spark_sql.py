@@ -9,12 +9,15 @@ import sqlglot
 from sqlglot import exp
 
 IS_JSON = "lakeside_is_json"
-"""A function that `etl.engine.spark` registers."""
+"""A function that `etl.engine.spark` registers: Spark's own also take text that is not JSON."""
 
 
 @lru_cache(maxsize=256)
 def spark_sql(sql: str) -> str:
-    """Return a query of `etl.silver` in Spark's dialect.
+    """Return a query in Spark's dialect.
+
+    Args:
+        sql: In DuckDB's.
 
     Raises:
         UnsupportedError: Spark has no words for a part of it.
@@ -23,20 +26,25 @@ def spark_sql(sql: str) -> str:
     return tree.sql("spark", unsupported_level=sqlglot.ErrorLevel.RAISE)
 
 
-def renamed(query: exp.Query, names: Mapping[str, str]) -> exp.Query:
-    """Return a copy of a query that reads views in place of tables.
+def renamed(sql: str, names: Mapping[str, str], *, dialect: str = "duckdb") -> str:
+    """Return a query that reads views in place of tables.
 
     Args:
-        query: Names tables as ``schema.table``.
+        sql: Names tables as ``schema.table``.
         names: By such a name: the view to read.
+        dialect: That the query is written in, and stays in.
     """
-    copy = query.copy()
-    for table in copy.find_all(exp.Table):
+    query = sqlglot.parse_one(sql, dialect=dialect)
+    for table in [*query.find_all(exp.Table)]:
         view = names.get(f"{table.db}.{table.name}") if table.db else None
         if view is not None:
-            alias = table.alias or table.name
-            table.replace(exp.alias_(exp.to_table(view), alias, table=True))
-    return copy
+            table.replace(exp.alias_(exp.to_table(view), table.alias or table.name, table=True))
+    return query.sql(dialect)
+
+
+def quoted(name: str) -> str:
+    """Return a name as Spark quotes it: ``a`b`` gives ```a``b```."""
+    return "`" + name.replace("`", "``") + "`"
 
 
 def _shim(node: exp.Expr) -> exp.Expr:

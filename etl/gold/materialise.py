@@ -18,26 +18,24 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import ClassVar
 
-import duckdb
 from pyiceberg.catalog import Catalog
 from pyiceberg.table import Table
 
 from etl.contracts.publication import TablePin
 from etl.engine.catalog import catalog_errors, open_catalog
 from etl.engine.lake import LakeConfig
-from etl.engine.session import duckdb_errors, duckdb_session
-from etl.engine.sql import qualified
-from etl.engine.tables import data_files, ensure_table, load_table, snapshot_relation, summary
+from etl.engine.session import duckdb_session
+from etl.engine.tables import ensure_table, load_table, summary
 from etl.engine.types import iceberg_schema
-from etl.engine.write import table_write
 from etl.errors import LakehouseError, OperatorError
 from etl.gold import transforms
 from etl.gold.compile import MODELS_FOLDER, CompiledModel, check_sql, compile_models, load_models
-from etl.gold.compute import compute
-from etl.gold.model import MODEL_SCHEMA, SILVER_SCHEMA, GoldModel
+from etl.gold.duckdb_engine import DuckdbEngine
+from etl.gold.engine import ModelEngine
+from etl.gold.model import SILVER_SCHEMA, GoldModel
 from etl.jobs.progress import Progress
 from etl.ports.catalog import TableMissingError
-from etl.quality.execute import CheckResult, blocking, run_checks
+from etl.quality.execute import CheckResult, blocking
 
 FINGERPRINT = "lakeside.fingerprint"
 """Snapshot property: hash over the SQL, the contract and the input snapshots."""
@@ -53,12 +51,6 @@ class CheckFailedError(OperatorError):
     """New rows of a model break its checks, so the table keeps its last good version."""
 
     guidance: ClassVar[str] = "Run the check's SQL from the model file to see the rows, correct the cause, then retry."
-
-
-class ModelComputationError(OperatorError):
-    """The engine could not compute a model."""
-
-    guidance: ClassVar[str] = "Correct the model file named in the message, then retry the run; its table is unchanged."
 
 
 class GoldIncompleteError(OperatorError):
@@ -104,7 +96,7 @@ def materialise(
     as_of: datetime | None = None,
     models_folder: Path = MODELS_FOLDER,
 ) -> tuple[ModelResult, ...]:
-    """Bring every gold model up to date with silver as it is now.
+    """Bring every gold model up to date with silver as it is now, on DuckDB.
 
     Args:
         lake: The lake.
@@ -121,15 +113,50 @@ def materialise(
         GoldIncompleteError: A model failed; what does not depend on it is up to date.
         CatalogUnavailableError: The catalog did not answer.
     """
-    models = load_models(models_folder)
     with open_catalog(lake) as catalog, duckdb_session(lake) as connection:
-        silver = _silver_tables(catalog)
-        columns = {name: tuple(field.name for field in table.schema().fields) for name, table in silver.items()}
-        compiled = compile_models(models, silver=columns)
-        _open_silver(connection, silver)
-        as_of = as_of or _latest_commit(connection, silver)
-        run = _Run(catalog=catalog, connection=connection, silver=silver, as_of=as_of)
-        results = _bring_up_to_date(run, compiled, progress, threads=lake.threads)
+        return materialise_on(
+            DuckdbEngine(connection),
+            catalog,
+            progress,
+            as_of=as_of,
+            models_folder=models_folder,
+            threads=lake.threads,
+        )
+
+
+def materialise_on(
+    engine: ModelEngine,
+    catalog: Catalog,
+    progress: Progress,
+    *,
+    as_of: datetime | None = None,
+    models_folder: Path = MODELS_FOLDER,
+    threads: int,
+) -> tuple[ModelResult, ...]:
+    """Do what `materialise` does, on any engine.
+
+    Args:
+        engine: What computes; nothing is shown in it yet.
+        catalog: Of the lake.
+        progress: As for `materialise`.
+        as_of: As for `materialise`.
+        models_folder: As for `materialise`.
+        threads: Models that are computed side by side.
+
+    Raises:
+        Whatever `materialise` raises.
+    """
+    models = load_models(models_folder)
+    silver = _silver_tables(catalog)
+    columns = {name: tuple(field.name for field in table.schema().fields) for name, table in silver.items()}
+    compiled = compile_models(models, silver=columns)
+    shown = {f"{SILVER_SCHEMA}.{name}": table for name, table in silver.items()}
+    engine.show(shown)
+    as_of = as_of or engine.latest_commit([*shown])
+    if as_of is None:
+        raise TableMissingError("silver has no rows yet", table=SILVER_SCHEMA)
+    run = _Run(catalog=catalog, engine=engine, silver=shown, as_of=as_of)
+    results = _bring_up_to_date(run, compiled, progress, threads=threads)
     broken = [result for result in results if result.outcome in {Outcome.FAILED, Outcome.SKIPPED}]
     if broken:
         error = GoldIncompleteError(" ".join(f"{each.table} {each.outcome}: {each.problem}" for each in broken))
@@ -168,25 +195,25 @@ class _Run:
         self,
         *,
         catalog: Catalog,
-        connection: duckdb.DuckDBPyConnection,
+        engine: ModelEngine,
         silver: Mapping[str, Table],
         as_of: datetime,
     ) -> None:
         self._catalog = catalog
-        self._session = connection
+        self._engine = engine
         self._as_of = as_of
-        self._snapshots = {f"{SILVER_SCHEMA}.{name}": _snapshot_id(table) for name, table in silver.items()}
+        self._snapshots = {name: _snapshot_id(table) for name, table in silver.items()}
         """Snapshot of every table that models may read; a gold table is missing from it until it is up to date."""
 
     def bring_up_to_date(self, compiled: CompiledModel) -> ModelResult:
         """Compute, check and commit one model, unless it stands already or cannot be computed.
 
-        May run in several threads at once: each has a cursor of its own on the session.
+        May run in several threads at once: each has a fork of the engine.
         """
-        with self._session.cursor() as connection:
-            return self._bring_up_to_date(compiled, connection)
+        with self._engine.fork() as engine:
+            return self._bring_up_to_date(compiled, engine)
 
-    def _bring_up_to_date(self, compiled: CompiledModel, connection: duckdb.DuckDBPyConnection) -> ModelResult:
+    def _bring_up_to_date(self, compiled: CompiledModel, engine: ModelEngine) -> ModelResult:
         started = time.perf_counter()
         table_name = compiled.model.table
         missing = [name for name in compiled.inputs if name not in self._snapshots]
@@ -198,12 +225,12 @@ class _Run:
         try:
             standing = self._standing(compiled, fingerprint)
             if standing is not None:
-                connection.execute(f"CREATE VIEW {qualified(table_name)} AS {snapshot_relation(standing)}")
+                engine.show({table_name: standing})
                 return self._done(standing, Outcome.UNCHANGED, started, checks=())
-            rows = self._compute(connection, compiled)
-            checks = self._audit(connection, compiled)
-            self._refuse_blocked(connection, compiled, checks)
-            table = self._commit(connection, compiled, fingerprint, rows)
+            engine.compute(compiled, as_of=self._as_of)
+            checks = self._audit(engine, compiled)
+            _refuse_blocked(engine, compiled, checks)
+            table = self._commit(engine, compiled, fingerprint)
         except LakehouseError as error:
             if not isinstance(error, OperatorError):
                 raise
@@ -241,40 +268,11 @@ class _Run:
         is_young = timedelta() <= age < timedelta(seconds=compiled.model.freshness_seconds) / 2
         return table if is_young else None
 
-    def _compute(self, connection: duckdb.DuckDBPyConnection, compiled: CompiledModel) -> int:
-        try:
-            with duckdb_errors():
-                return compute(connection, compiled, as_of=self._as_of)
-        except duckdb.Error as error:
-            first_line = str(error).partition("\n")[0]
-            raise ModelComputationError(f"{compiled.model.file} cannot be computed: {first_line}") from error
-
-    def _audit(self, connection: duckdb.DuckDBPyConnection, compiled: CompiledModel) -> tuple[CheckResult, ...]:
+    def _audit(self, engine: ModelEngine, compiled: CompiledModel) -> tuple[CheckResult, ...]:
         """Run the model's checks on the rows about to be committed."""
-        model = compiled.model
         compares = any(check.check.volume for check in compiled.checks)
-        return run_checks(
-            connection,
-            compiled.checks,
-            table=model.table,
-            key=model.grain,
-            file=model.file,
-            as_of=self._as_of,
-            history=self._row_history(model.table) if compares else (),
-        )
-
-    def _refuse_blocked(
-        self, connection: duckdb.DuckDBPyConnection, compiled: CompiledModel, checks: Sequence[CheckResult]
-    ) -> None:
-        """Drop the new rows if a blocking check found any that break it.
-
-        Raises:
-            CheckFailedError: One did.
-        """
-        failed = blocking(checks)
-        if failed:
-            connection.execute(f"DROP TABLE {qualified(compiled.model.table)}")
-            raise CheckFailedError(f"{compiled.model.table} keeps its last good version: {failed} failed")
+        history = self._row_history(compiled.model.table) if compares else ()
+        return engine.check(compiled, as_of=self._as_of, history=history)
 
     def _row_history(self, table_name: str) -> tuple[int, ...]:
         """Return the row counts of the table's snapshots, oldest first."""
@@ -285,9 +283,7 @@ class _Run:
         summaries = [snapshot.summary for snapshot in table.snapshots() if snapshot.summary]
         return tuple(int(each.additional_properties.get("total-records", 0)) for each in summaries)
 
-    def _commit(
-        self, connection: duckdb.DuckDBPyConnection, compiled: CompiledModel, fingerprint: str, rows: int
-    ) -> Table:
+    def _commit(self, engine: ModelEngine, compiled: CompiledModel, fingerprint: str) -> Table:
         """Replace the table's rows in one snapshot."""
         model = compiled.model
         schema = iceberg_schema((column.name, column.type) for column in model.columns)
@@ -299,9 +295,7 @@ class _Run:
             INPUTS: json.dumps({name: self._snapshots[name] for name in compiled.inputs}),
             AS_OF: self._as_of.isoformat(),
         }
-        with table_write(table, connection) as write:
-            files = write.parquet(f"SELECT * FROM {qualified(model.table)}") if rows else ()
-            write.commit(add=files, delete=data_files(table), properties=properties)
+        engine.commit(table, compiled, properties)
         with catalog_errors():
             return table.refresh()
 
@@ -321,6 +315,18 @@ class _Run:
             pin=TablePin(table=name, metadata_location=table.metadata_location, snapshot_id=snapshot_id, rows=rows),
             checks=tuple(checks),
         )
+
+
+def _refuse_blocked(engine: ModelEngine, compiled: CompiledModel, checks: Sequence[CheckResult]) -> None:
+    """Drop the new rows if a blocking check found any that break it.
+
+    Raises:
+        CheckFailedError: One did.
+    """
+    failed = blocking(checks)
+    if failed:
+        engine.drop(compiled.model.table)
+        raise CheckFailedError(f"{compiled.model.table} keeps its last good version: {failed} failed")
 
 
 def _definition(model: GoldModel) -> str:
@@ -346,26 +352,6 @@ def _snapshot_id(table: Table) -> int:
     """Return the table's current snapshot; 0 stands for a table nothing was ever committed to."""
     snapshot = table.current_snapshot()
     return snapshot.snapshot_id if snapshot else 0
-
-
-def _open_silver(connection: duckdb.DuckDBPyConnection, silver: Mapping[str, Table]) -> None:
-    connection.execute(f"CREATE SCHEMA {SILVER_SCHEMA}")
-    connection.execute(f"CREATE SCHEMA {MODEL_SCHEMA}")
-    for name, table in silver.items():
-        view = qualified(f"{SILVER_SCHEMA}.{name}")
-        connection.execute(f"CREATE VIEW {view} AS {snapshot_relation(table)}")
-
-
-def _latest_commit(connection: duckdb.DuckDBPyConnection, silver: Mapping[str, Table]) -> datetime:
-    """Return the latest source commit time that silver holds."""
-    latest = " UNION ALL ".join(
-        f"SELECT MAX(_committed_at) AS moment FROM {qualified(f'{SILVER_SCHEMA}.{name}')}" for name in silver
-    )
-    ((moment,),) = connection.execute(f"SELECT MAX(moment) FROM ({latest})").fetchall()
-    if moment is None:
-        raise TableMissingError("silver has no rows yet", table=SILVER_SCHEMA)
-    assert isinstance(moment, datetime)
-    return moment
 
 
 def _evolve(table: Table, model: GoldModel) -> None:

@@ -14,7 +14,8 @@ from pyspark.sql import functions as fn
 from etl.bronze.manifest import FileManifest
 from etl.bronze.reader import MAX_ROW_BYTES, BronzeDamagedError
 from etl.contracts.table import TableContract
-from etl.engine.spark import quoted, spark_errors
+from etl.engine.spark import spark_errors
+from etl.engine.spark_sql import quoted
 from etl.ports.object_store import ObjectMissingError, ObjectStore
 
 FILE_COLUMN = "filename"
