@@ -62,7 +62,7 @@ def main() -> int:
         call_command("seed_data", scale=chosen.scale, seed="1", as_of="2026-01-01", stdout=sys.stderr)
         _make_things(server.owner_url)
         first, second = _lakes(server)
-        log = Path("spark.log").absolute() if chosen.write else server.home / "spark.log"
+        log = Path("/tmp/spark-worker.log")
         load_id = load(first, urls["LAKEHOUSE_SOURCE_URL"], [*SOURCE_TABLES, "things"]).load_id
         try:
             with spark_process(second, log=log) as spark:
