@@ -103,8 +103,8 @@ class SparkLake:
         """
         columns = [fn.col(quoted(each.name)) for each in table.schema().fields]
         writer = rows.select(*columns).writeTo(self.name(name))
-        for name, value in properties.items():
-            writer = writer.option(f"{_PROPERTY}{name}", value)
+        for key, value in properties.items():
+            writer = writer.option(f"{_PROPERTY}{key}", value)
         standing = snapshot_id_of(table)
         if standing is not None:
             writer = writer.option("validate-from-snapshot-id", str(standing))

@@ -53,7 +53,7 @@ class Compared:
 def main() -> int:
     """Run everything; return 1 if anything differs."""
     options = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    options.add_argument("--scale", default="medium", help="what to seed (default: medium)")
+    options.add_argument("--scale", default="small", help="what to seed (default: small)")
     options.add_argument("--write", action="store_true", help="write docs/parity.md")
     chosen = options.parse_args()
     started = time.perf_counter()
@@ -62,7 +62,7 @@ def main() -> int:
         call_command("seed_data", scale=chosen.scale, seed="1", as_of="2026-01-01", stdout=sys.stderr)
         _make_things(server.owner_url)
         first, second = _lakes(server)
-        log = Path("/tmp/spark-worker.log")
+        log = server.home / "spark.log"
         load_id = load(first, urls["LAKEHOUSE_SOURCE_URL"], [*SOURCE_TABLES, "things"]).load_id
         try:
             with spark_process(second, log=log) as spark:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -60,9 +59,8 @@ def spark_process(lake: LakeConfig, *, log: Path) -> Iterator[SparkProcess]:
     jars: Sequence[str] = [str(jar) for jar in sorted(JARS.glob("*.jar"))]
     with log.open("a") as errors:
         process = subprocess.Popen(
-            [PYTHON, "-m", "tests.spark.worker"],
+            ["env", "TZ=UTC", PYTHON, "-m", "tests.spark.worker"],
             cwd=PROJECT,
-            env={**os.environ, "TZ": "UTC", "PYSPARK_PYTHON": str(PYTHON)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,

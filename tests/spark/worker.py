@@ -29,6 +29,7 @@ def main() -> int:
         session = spark_session(
             {
                 "spark.master": "local[2]",
+                "spark.pyspark.python": sys.executable,
                 "spark.jars": ",".join(first["jars"]),
                 "spark.driver.extraClassPath": ":".join(first["jars"]),
                 "spark.driver.memory": "2g",

@@ -13,7 +13,6 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 import duckdb
 import sqlglot
@@ -23,7 +22,6 @@ from sqlglot import exp
 
 from config.env import SOURCE_TABLES
 from etl.engine.catalog import open_catalog
-from etl.engine.lake import LakeConfig
 from etl.engine.session import duckdb_session
 from etl.engine.sql import identifier, qualified
 from etl.engine.tables import load_table, snapshot_relation
@@ -57,7 +55,8 @@ class Compared:
 def main() -> int:
     """Run everything; return 1 if anything differs."""
     options = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    options.add_argument("--scale", default="medium", help="what to seed (default: medium)")
+    options.add_argument("--scale", default="small", help="what to seed (default: small)")
+    options.add_argument("--java", default="java", help="Java 24 or newer (default: java)")
     options.add_argument("--write", action="store_true", help="write docs/parity.md")
     chosen = options.parse_args()
     started = time.perf_counter()
@@ -70,7 +69,7 @@ def main() -> int:
         done = silver_to_gold.run(SilverToGold(lake=lake, as_of=AS_OF), Progress())
         assert done.problem is None, done.problem
         with (
-            trino_server(lake, server.home / "trino") as trino,
+            trino_server(lake, server.home / "trino", java=chosen.java) as trino,
             open_catalog(lake) as catalog,
             duckdb_session(lake) as connection,
         ):
@@ -132,9 +131,7 @@ def _model(
     )
 
 
-def _checks(
-    trino: Trino, connection: duckdb.DuckDBPyConnection, compiled: CompiledModel, as_of: datetime
-) -> Compared:
+def _checks(trino: Trino, connection: duckdb.DuckDBPyConnection, compiled: CompiledModel, as_of: datetime) -> Compared:
     """Ask both engines for the rows that break each check, and count those checks that they judge differently."""
     name, differing = f"{compiled.model.table}: checks", 0
     for check in compiled.checks:

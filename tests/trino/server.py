@@ -18,8 +18,7 @@ from etl.engine.catalog import CATALOG_NAME
 from etl.engine.lake import LakeConfig
 from tests.bench.common import PROJECT
 
-HOME = PROJECT / ".venv-trino/server"
-JAVA = PROJECT / ".venv-trino/java/bin/java"
+HOME = PROJECT / ".venv-trino/server-476"
 
 _STARTS_WITHIN_SECONDS = 300
 _JVM = (
@@ -81,17 +80,18 @@ class Trino:
 
 
 @contextmanager
-def trino_server(lake: LakeConfig, folder: Path) -> Iterator[Trino]:
+def trino_server(lake: LakeConfig, folder: Path, *, java: str) -> Iterator[Trino]:
     """Start Trino over a lake; end it with the block.
 
     Args:
         lake: Its catalog is in PostgreSQL.
         folder: For its settings, its data and its log.
+        java: The program, of version 24 or newer.
     """
     port = _free_port()
     _configure(lake, folder, port)
     command = [
-        str(JAVA),
+        java,
         *_JVM,
         "-cp",
         f"{HOME}/lib/*",
