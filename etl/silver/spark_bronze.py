@@ -86,7 +86,7 @@ def rows_by_file(counts: Mapping[str, int], store: ObjectStore, files: Sequence[
 
 
 def place(uri: str) -> str:
-    """Return one spelling of a file's address for the many that Spark has: ``file:///a%20b``, ``file:/a b``, ``/a b``."""
+    """Return one spelling of a file's address; Spark has many: ``file:///a%20b``, ``file:/a b``, ``/a b``."""
     scheme, separator, rest = uri.partition(":")
     if separator and scheme in {"file", "s3", "s3a", "s3n", "hdfs"}:
         bucket = urlsplit(uri).netloc
