@@ -56,6 +56,14 @@ shell: $(RUNTIME) ## open a Python shell with the models loaded
 test: $(DEVELOPMENT) ## run the test suite on servers of its own (ARGS='-k name -x')
 	$(BIN)/python -m pytest $(ARGS)
 
+.PHONY: rehearse-aws
+rehearse-aws: $(DEVELOPMENT) ## run the pipeline once with AWS's adapters, over emulators on this machine
+	$(BIN)/python -m pytest -rA tests/rehearsal/rehearse_aws.py $(ARGS)
+
+.PHONY: delivery
+delivery: $(DEVELOPMENT) ## prove one effect under 1,000 deliveries, pauses, kills and a lost broker; takes minutes
+	LAKESIDE_DELIVERY=thorough $(BIN)/python -m pytest tests/delivery $(ARGS)
+
 .PHONY: test-spark
 test-spark: $(DEVELOPMENT) $(SPARK) ## compare Spark with DuckDB row by row, and write docs/parity.md (needs Java 17 and mvn)
 	$(BIN)/python -m tests.spark --write $(if $(SCALE),--scale $(SCALE))

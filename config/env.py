@@ -13,6 +13,7 @@ from __future__ import annotations
 import difflib
 import functools
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields, replace
 from enum import StrEnum
@@ -35,6 +36,9 @@ SOURCE_TABLES = (
 )
 
 _GIBIBYTE = 1024**3
+_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
+_ACCOUNT = re.compile(r"[0-9]{12}")
+_DMS_ARN = re.compile(r"arn:aws[a-z-]*:dms:[a-z0-9-]+:[0-9]{12}:(task|replication-config):[A-Za-z0-9-]+")
 _SECRET_KEY_LENGTH = 50
 _TOKEN_CHARACTERS = 32
 _STACK_DATABASE_URLS = ("DATABASE_URL", "APP_DATABASE_URL", "LAKEHOUSE_SOURCE_URL", "LAKEHOUSE_CATALOG_URL")
@@ -50,6 +54,20 @@ _INHERITED = (
     "SSL_CERT_FILE",
     "DJANGO_SETTINGS_MODULE",
 )
+_AWS_CREDENTIALS = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_PROFILE",
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_ROLE_ARN",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+)
+"""Where boto3 looks for credentials. They are boto3's settings, not ours: passed on, never read."""
 
 
 class SettingsError(Exception):
@@ -68,6 +86,14 @@ class Backend(StrEnum):
 
     EMBEDDED = "embedded"
     AWS = "aws"
+
+
+class AwsEnvironment(StrEnum):
+    """Which set of AWS resources: each has names, limits and obligations of its own."""
+
+    DEV = "dev"
+    STAGING = "staging"
+    PROD = "prod"
 
 
 def _variable(name: str, parse: Callable[[str], object], *, default: object = None, secret: bool = False) -> Any:
@@ -115,6 +141,24 @@ def _split(text: str) -> SplitResult | None:
 
 def _origins(text: str) -> tuple[str, ...]:
     return tuple(_http_url(origin) for origin in _words(text))
+
+
+def _smtp_url(text: str) -> str:
+    parts = _split(text)
+    if parts is None or parts.scheme not in {"smtp", "smtps"}:
+        raise ValueError("must look like smtp://user:password@host:587 or smtps://user:password@host:465")
+    return text
+
+
+def _address(text: str) -> str:
+    name, at, host = text.partition("@")
+    if not (name and at and host) or any(character.isspace() for character in text):
+        raise ValueError("must be an e-mail address")
+    return text
+
+
+def _addresses(text: str) -> tuple[str, ...]:
+    return tuple(_address(word) for word in _words(text))
 
 
 def _secret_key(text: str) -> str:
@@ -169,6 +213,31 @@ def _lake_uri(text: str) -> str:
     return text if scheme else str(_folder(text))
 
 
+def _s3_uri(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme != "s3" or not parts.netloc or not parts.path.strip("/"):
+        raise ValueError("must look like s3://bucket/prefix")
+    return text.rstrip("/")
+
+
+def _region(text: str) -> str:
+    if not _REGION.fullmatch(text):
+        raise ValueError("must be a region such as eu-central-1")
+    return text
+
+
+def _account(text: str) -> str:
+    if not _ACCOUNT.fullmatch(text):
+        raise ValueError("must be an account's twelve digits")
+    return text
+
+
+def _dms_arn(text: str) -> str:
+    if not _DMS_ARN.fullmatch(text):
+        raise ValueError("must look like arn:aws:dms:region:account:task:NAME, or ...:replication-config:NAME")
+    return text
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LakehouseEnv:
     """What the data path and its control plane need to know: `settings.LAKEHOUSE`."""
@@ -183,8 +252,12 @@ class LakehouseEnv:
     source_tables: tuple[str, ...] = _variable("LAKEHOUSE_SOURCE_TABLES", _words, default=SOURCE_TABLES)
     catalog_url: str | None = _variable("LAKEHOUSE_CATALOG_URL", _postgres_url, secret=True)
     job_memory_bytes: int = _variable("LAKEHOUSE_JOB_MEMORY_BYTES", _positive, default=2 * _GIBIBYTE)
-    s3_bucket: str | None = _variable("LAKEHOUSE_S3_BUCKET", str)
-    s3_endpoint: str | None = _variable("LAKEHOUSE_S3_ENDPOINT", _http_url)
+    alert_emails: tuple[str, ...] = _variable("LAKEHOUSE_ALERT_EMAILS", _addresses, default=())
+    alert_webhooks: tuple[str, ...] = _variable("LAKEHOUSE_ALERT_WEBHOOKS", _origins, default=(), secret=True)
+    """Addresses often carry a token, so they are never repeated."""
+    alert_webhook_secret: str | None = _variable("LAKEHOUSE_ALERT_WEBHOOK_SECRET", _token, secret=True)
+    alert_lag_bytes: int = _variable("LAKEHOUSE_ALERT_LAG_BYTES", _positive, default=_GIBIBYTE // 4)
+    alert_disk_bytes: int = _variable("LAKEHOUSE_ALERT_DISK_BYTES", _positive, default=2 * _GIBIBYTE)
     metrics_token: str | None = _variable("LAKEHOUSE_METRICS_TOKEN", _token, secret=True)
     """Whoever sends it may read `/metrics`."""
     supervised: bool = _variable("LAKEHOUSE_SUPERVISED", _boolean, default=False)
@@ -193,6 +266,27 @@ class LakehouseEnv:
     def __post_init__(self) -> None:
         if not self.lake_uri:
             object.__setattr__(self, "lake_uri", str(self.home / "lake"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwsEnv:
+    """What the aws backend needs to know; `config.aws` completes and checks it."""
+
+    environment: AwsEnvironment = _variable(
+        "LAKEHOUSE_AWS_ENVIRONMENT", _choice(AwsEnvironment), default=AwsEnvironment.DEV
+    )
+    region: str | None = _variable("LAKEHOUSE_AWS_REGION", _region)
+    account: str | None = _variable("LAKEHOUSE_AWS_ACCOUNT", _account)
+    endpoint: str | None = _variable("LAKEHOUSE_AWS_ENDPOINT", _http_url)
+    s3_endpoint: str | None = _variable("LAKEHOUSE_S3_ENDPOINT", _http_url)
+    kms_key: str | None = _variable("LAKEHOUSE_S3_KMS_KEY", str)
+    dms_task: str | None = _variable("LAKEHOUSE_DMS_TASK", _dms_arn)
+    dms_landing_uri: str | None = _variable("LAKEHOUSE_DMS_LANDING_URI", _s3_uri)
+    glue_job: str | None = _variable("LAKEHOUSE_GLUE_JOB", str)
+    glue_crawler: str | None = _variable("LAKEHOUSE_GLUE_CRAWLER", str)
+    athena_workgroup: str | None = _variable("LAKEHOUSE_ATHENA_WORKGROUP", str)
+    source_secret: str | None = _variable("LAKEHOUSE_SOURCE_SECRET", str)
+    """Name of a secret, not the secret."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,16 +301,19 @@ class Env:
     secret_key: str | None = _variable("DJANGO_SECRET_KEY", _secret_key, secret=True)
     allowed_hosts: tuple[str, ...] = _variable("DJANGO_ALLOWED_HOSTS", _words, default=())
     csrf_trusted_origins: tuple[str, ...] = _variable("DJANGO_CSRF_TRUSTED_ORIGINS", _origins, default=())
+    email_url: str | None = _variable("EMAIL_URL", _smtp_url, secret=True)
+    email_from: str = _variable("EMAIL_FROM", _address, default="lakeside@localhost")
     debug: bool = _variable("DJANGO_DEBUG", _boolean, default=False)
     lakehouse: LakehouseEnv = field(default_factory=LakehouseEnv)
+    aws: AwsEnv = field(default_factory=AwsEnv)
 
 
-_Part = TypeVar("_Part", LakehouseEnv, Env)
+_Part = TypeVar("_Part", LakehouseEnv, AwsEnv, Env)
 
 
 def declared() -> tuple[Field[Any], ...]:
     """Return every field that is read from a variable."""
-    return tuple(each for part in (Env, LakehouseEnv) for each in fields(part) if "variable" in each.metadata)
+    return tuple(each for part in (Env, LakehouseEnv, AwsEnv) for each in fields(part) if "variable" in each.metadata)
 
 
 def variables() -> tuple[str, ...]:
@@ -292,13 +389,21 @@ def parse(values: Mapping[str, str]) -> Env:
     Raises:
         SettingsError: A value is wrong.
     """
-    return replace(_part(Env, values), lakehouse=_part(LakehouseEnv, values))
+    found = _part(LakehouseEnv, values)
+    if found.alert_webhooks and found.alert_webhook_secret is None:
+        raise SettingsError("LAKEHOUSE_ALERT_WEBHOOKS needs LAKEHOUSE_ALERT_WEBHOOK_SECRET: webhooks are signed.")
+    return replace(_part(Env, values), lakehouse=found, aws=_part(AwsEnv, values))
 
 
 def child_environment(values: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of a process we start: the machine's basics and ``values``."""
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     return {**inherited, "TZ": "UTC", **values}
+
+
+def aws_credentials() -> dict[str, str]:
+    """Return the variables by which boto3 finds credentials, for processes that ask AWS."""
+    return {name: os.environ[name] for name in _AWS_CREDENTIALS if name in os.environ}
 
 
 def choose_settings() -> None:

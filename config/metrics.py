@@ -11,6 +11,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from lakehouse_admin.status.metrics import exposition
+from lakehouse_admin.wiring import replication
 
 
 @require_safe
@@ -20,7 +21,9 @@ def metrics(request: HttpRequest) -> HttpResponse:
     user = request.user
     if not (_knows_token(request) or (user.is_authenticated and user.is_active and user.is_staff)):
         raise Http404
-    return HttpResponse(exposition(now=timezone.now()), content_type="text/plain; version=0.0.4; charset=utf-8")
+    now = timezone.now()
+    text = exposition(now=now, replication=replication(now=now))
+    return HttpResponse(text, content_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 def _knows_token(request: HttpRequest) -> bool:

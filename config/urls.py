@@ -10,6 +10,7 @@ from config.health import healthz, readyz
 from config.home import home
 from config.metrics import metrics
 from lakehouse_admin.admin.lineage import lineage
+from lakehouse_admin.admin.queue import queue
 
 urlpatterns = [
     path("", home, name="home"),
@@ -18,6 +19,7 @@ urlpatterns = [
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
     path("metrics", metrics, name="metrics"),
+    path("admin/queue/", admin.site.admin_view(queue), name="queue"),
     path("admin/lineage/", admin.site.admin_view(lineage), name="lineage"),
     path("admin/", admin.site.urls),
     path("api/v1/", include("saas.api.urls")),

@@ -16,11 +16,15 @@ from datetime import datetime, timedelta
 from typing import cast
 
 from django.db import OperationalError
+from structlog.contextvars import bound_contextvars
 
 from etl.errors import TransientError
 from etl.ports import Lakehouse
+from etl.ports.job_runner import JobHungError
 from lakehouse_admin.actions.publish import publish
+from lakehouse_admin.actions.settle_tables import settle_tables
 from lakehouse_admin.claim import Claim, ClaimLostError, claim_run, holding, release
+from lakehouse_admin.lease import LAKE, Held, ask_for, keep, run_holder, take, withdraw
 from lakehouse_admin.models import PipelineRun, StageRun, TableResult
 from lakehouse_admin.record_checks import record_checks
 from lakehouse_admin.record_event import record_event
@@ -32,6 +36,7 @@ from lakehouse_admin.stages.replicate import Replicate
 from lakehouse_admin.stages.silver import Silver
 from lakehouse_admin.stages.work import Done, Facts, Failure, Outcome, Work, Working
 from lakehouse_admin.states import STAGE_NEEDS, EventLevel, RunState, Stage, StageState
+from lakehouse_admin.status.kept import what_was_kept
 from lakehouse_admin.transition import transition
 
 STAGES: Mapping[Stage, Work] = {
@@ -45,6 +50,10 @@ STAGES: Mapping[Stage, Work] = {
 
 _POLL_PATIENCE = timedelta(minutes=10)
 """How long a job may be unreachable before its attempt counts as failed."""
+_LAKE_PATIENCE_SECONDS = 0.25
+"""How soon to ask again for a lake that somebody else writes: the follower gives it up within a cycle."""
+_HEARTBEAT_PATIENCE = timedelta(seconds=45)
+"""A job beats twice a second; one this silent is stopped or stuck. Longer than a machine's worst pause."""
 _STEPS_A_CALL = 2 * len(STAGES) + 1
 """Enough for stages that end at once; a bound, so that one call stays short."""
 
@@ -83,6 +92,8 @@ def advance(run_id: int, *, lakehouse: Lakehouse, now: datetime, token: int | No
                 break
     except ClaimLostError:
         return None
+    if delay_seconds is None:
+        withdraw(LAKE, holder=run_holder(run_id))
     due_at = None if delay_seconds is None else now + timedelta(seconds=delay_seconds)
     still_ours = release(claim, due_at=due_at)
     if delay_seconds is None or not still_ours:
@@ -99,6 +110,8 @@ def current_attempts(run: PipelineRun) -> dict[Stage, StageRun]:
 def _step(claim: Claim, lakehouse: Lakehouse, now: datetime) -> float | None:
     """Take one step; return the seconds until the next is due, None if there is no next."""
     with holding(claim) as run:
+        if run.state in {RunState.QUEUED, RunState.RUNNING} and not _has_lake(run, now):
+            return _LAKE_PATIENCE_SECONDS
         if run.state == RunState.QUEUED:
             transition(run, to=RunState.RUNNING, started_at=run.started_at or now)
             record_event(run, "run_started", "A worker has taken the run.", at=now)
@@ -114,6 +127,23 @@ def _step(claim: Claim, lakehouse: Lakehouse, now: datetime) -> float | None:
             return 0  # Something changed: look at everything anew.
         delays_seconds.append(delay_seconds)
     return min(delays_seconds)
+
+
+def _has_lake(run: PipelineRun, now: datetime) -> bool:
+    """Keep or take the lease on the lake for the run; if somebody else has it, ask for it."""
+    if run.state == RunState.QUEUED and PipelineRun.objects.ahead_of(run).exists():
+        return False  # It waits its turn, and asks nobody to make way.
+    if run.lake_token is not None:
+        held = Held(name=LAKE, holder=run_holder(run.pk), token=run.lake_token)
+        if keep(held, now=now).ours:
+            return True
+    taken = take(LAKE, holder=run_holder(run.pk), now=now)
+    if taken is None:
+        ask_for(LAKE, holder=run_holder(run.pk), now=now)
+        return False
+    run.lake_token = taken.token
+    run.save(update_fields=["lake_token"])
+    return True
 
 
 def _due(run: PipelineRun) -> Iterator[StageRun]:
@@ -142,7 +172,8 @@ def _start(claim: Claim, attempt: StageRun, lakehouse: Lakehouse, now: datetime)
 def _submit(claim: Claim, attempt: StageRun, lakehouse: Lakehouse, now: datetime) -> float:
     """Start the attempt's job. Repeated after a crash, because the job's key makes that harmless."""
     try:
-        job_id = STAGES[Stage(attempt.stage)].start(attempt, lakehouse)
+        with bound_contextvars(stage=attempt.stage, attempt=attempt.attempt):
+            job_id = STAGES[Stage(attempt.stage)].start(attempt, lakehouse)
     except Exception as error:  # noqa: BLE001 - whatever it is, `retry.py` decides; a run must never hang
         return _record(claim, attempt, Failure.of(error), lakehouse, now)
     with holding(claim):
@@ -154,7 +185,8 @@ def _poll(claim: Claim, attempt: StageRun, lakehouse: Lakehouse, now: datetime) 
     if not attempt.job_id:
         return _submit(claim, attempt, lakehouse, now)
     try:
-        outcome = STAGES[Stage(attempt.stage)].poll(attempt, lakehouse)
+        with bound_contextvars(stage=attempt.stage, attempt=attempt.attempt):
+            outcome = STAGES[Stage(attempt.stage)].poll(attempt, lakehouse)
     except TransientError as error:
         if attempt.polled_at is not None and now - attempt.polled_at < _POLL_PATIENCE:
             return 1.0  # The job itself may be well: ask again before giving up on it.
@@ -166,6 +198,8 @@ def _poll(claim: Claim, attempt: StageRun, lakehouse: Lakehouse, now: datetime) 
 
 def _record(claim: Claim, attempt: StageRun, outcome: Outcome, lakehouse: Lakehouse, now: datetime) -> float:
     """Write down what a stage reported, if the claim still holds; return the seconds until the next step."""
+    if isinstance(outcome, Working) and _is_hung(outcome, now):
+        outcome = _end_hung(attempt, lakehouse, outcome, now)
     if isinstance(outcome, Working):
         with holding(claim):
             StageRun.objects.filter(pk=attempt.pk).update(progress=outcome.progress, polled_at=now)
@@ -217,6 +251,21 @@ def _end_jobs(attempts: Sequence[StageRun], lakehouse: Lakehouse) -> bool:
     return True
 
 
+def _is_hung(working: Working, now: datetime) -> bool:
+    return working.heartbeat_at is not None and now - working.heartbeat_at > _HEARTBEAT_PATIENCE
+
+
+def _end_hung(attempt: StageRun, lakehouse: Lakehouse, working: Working, now: datetime) -> Outcome:
+    """End a job that lives without showing life; should it resist, ask again soon."""
+    try:
+        STAGES[Stage(attempt.stage)].cancel(attempt, lakehouse)
+    except TransientError:
+        return working
+    assert working.heartbeat_at is not None
+    silent_seconds = (now - working.heartbeat_at).total_seconds()
+    return Failure.of(JobHungError(f"The job showed no life for {silent_seconds:.0f} s and was ended."))
+
+
 def _record_done(run: PipelineRun, attempt: StageRun, done: Done, now: datetime) -> None:
     stage = Stage(attempt.stage)
     if stage is Stage.PUBLISH and run.state != RunState.RUNNING:
@@ -230,6 +279,7 @@ def _record_done(run: PipelineRun, attempt: StageRun, done: Done, now: datetime)
     record_event(run, "stage_succeeded", done.summary, at=now, stage=stage)
     if stage is Stage.PUBLISH:
         publish(run=run, pins=cast("Sequence[Facts]", done.result["pins"]), now=now)
+        settle_tables(run, now=now)
 
 
 def _record_tables(run: PipelineRun, tables: Mapping[str, Facts]) -> None:
@@ -290,6 +340,7 @@ def _record_failure(run: PipelineRun, attempt: StageRun, failure: Failure, now: 
     name = "run_waits" if waits else "run_failed"
     verdict = "The run waits for you" if waits else "The run has failed"
     record_event(run, name, f"{verdict}. {guidance}", at=now, stage=stage, level=EventLevel.ERROR)
+    settle_tables(run, now=now)
 
 
 def _cancel(claim: Claim, run: PipelineRun, lakehouse: Lakehouse, now: datetime) -> float | None:
@@ -301,7 +352,8 @@ def _cancel(claim: Claim, run: PipelineRun, lakehouse: Lakehouse, now: datetime)
         for attempt in open_attempts:
             transition(attempt, to=StageState.CANCELLED, finished_at=now)
         transition(held, to=RunState.CANCELLED, finished_at=now)
-        record_event(held, "run_cancelled", "Stopped; readers keep the previous publication.", at=now)
+        record_event(held, "run_cancelled", f"Stopped. {what_was_kept(held)}", at=now)
+        settle_tables(held, now=now)
     return None
 
 

@@ -11,9 +11,9 @@ from enum import Enum
 from importlib import import_module
 
 from etl.errors import LakehouseError, OperatorError, TransientError
-from etl.ports.job_runner import JobLostError
+from etl.ports.job_runner import JobLostError, JobRunnerUnavailableError
 from etl.ports.object_store import StoreUnavailableError
-from etl.ports.replicator import SourceUnavailableError
+from etl.ports.replicator import ReplicatorBusyError, SourceUnavailableError
 from lakehouse_admin.stages.quality import NotReconciledError, SilverCheckFailedError
 from lakehouse_admin.states import Stage
 
@@ -52,6 +52,9 @@ POLICIES: dict[type[BaseException], Policy] = {
     # Servers restart: keep trying for two minutes before giving up.
     SourceUnavailableError: Policy(verdict=Verdict.RETRY, backoff_seconds=(1, 5, 15, 30, 60)),
     StoreUnavailableError: Policy(verdict=Verdict.RETRY, backoff_seconds=(1, 5, 15, 30, 60)),
+    JobRunnerUnavailableError: Policy(verdict=Verdict.RETRY, backoff_seconds=(1, 5, 15, 30, 60)),
+    # A managed replication takes minutes from one state to the next.
+    ReplicatorBusyError: Policy(verdict=Verdict.RETRY, backoff_seconds=(15, 30, 60, 120, 300, 300)),
     # Comparing the same rows again finds the same difference: copy the source anew.
     NotReconciledError: Policy(verdict=Verdict.FAIL, resume_at=Stage.REPLICATE),
     # So does checking the same rows again. The next scheduled run may find them corrected, so none waits.

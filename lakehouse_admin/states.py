@@ -1,4 +1,4 @@
-"""Every state of a pipeline, a run and a stage run, and which state may follow which.
+"""Every state of a pipeline, a run, a stage run, a table and an alert, and which state may follow which.
 
 `docs/states.md` is written from this module (`manage.py lakehouse states`), and the
 database's check constraints hold the same values. `lakehouse_admin.transition` is the
@@ -50,7 +50,7 @@ class RunState(TextChoices):
 
 
 ACTIVE_RUN_STATES = (RunState.QUEUED, RunState.RUNNING, RunState.WAITING, RunState.CANCELLING)
-"""A pipeline has at most one run in these; a partial unique index says so."""
+"""Of what a run was asked for there is at most one run in these; a partial unique index says so."""
 
 MOVING_RUN_STATES = (RunState.QUEUED, RunState.RUNNING, RunState.CANCELLING)
 """Runs that `flow.advance` still has work with; the tick keeps them going."""
@@ -125,12 +125,95 @@ PIPELINE = Machine(
 )
 
 
+class TablePhase(TextChoices):
+    """Where a source table stands on its way through the lake."""
+
+    LOADING = "loading", "Loading"
+    FOLLOWING = "following", "Following"
+    PAUSED = "paused", "Paused"
+    SKIPPED = "skipped", "Left out"
+    FAILED = "failed", "Failed"
+    RESYNCING = "resyncing", "Resyncing"
+    REMOVED = "removed", "Removed"
+
+
+LEFT_OUT = (TablePhase.PAUSED, TablePhase.SKIPPED, TablePhase.REMOVED)
+"""A run over all tables neither loads nor compares these; readers keep the rows they have."""
+
+NOT_FOLLOWED = (*LEFT_OUT, TablePhase.LOADING, TablePhase.FAILED, TablePhase.RESYNCING)
+"""Changes of these are not applied to silver; they stay in bronze until the table is taken up again."""
+
+TABLE = Machine(
+    title="Table",
+    first=TablePhase.LOADING,
+    meanings={
+        TablePhase.LOADING: "Selected, but no load of it has been reconciled yet.",
+        TablePhase.FOLLOWING: "A load of it was reconciled; later loads and changes are applied.",
+        TablePhase.PAUSED: (
+            "Someone paused it (`actions.change_table`): nothing is applied, bronze goes on, and resuming catches up."
+        ),
+        TablePhase.SKIPPED: "Someone left it out: other tables go on without it. A resync takes it up again.",
+        TablePhase.FAILED: "It alone failed; the others go on. Resume it once the cause is gone, or resync it.",
+        TablePhase.RESYNCING: "A new load of this table alone was asked for (`actions.resync_table`).",
+        TablePhase.REMOVED: "No longer selected. Its rows stay in silver as they were; a resync selects it again.",
+    },
+    moves={
+        TablePhase.LOADING: frozenset(
+            {
+                TablePhase.FOLLOWING,
+                TablePhase.PAUSED,
+                TablePhase.SKIPPED,
+                TablePhase.FAILED,
+                TablePhase.RESYNCING,
+                TablePhase.REMOVED,
+            }
+        ),
+        TablePhase.FOLLOWING: frozenset(
+            {
+                TablePhase.PAUSED,
+                TablePhase.SKIPPED,
+                TablePhase.FAILED,
+                TablePhase.RESYNCING,
+                TablePhase.REMOVED,
+            }
+        ),
+        TablePhase.PAUSED: frozenset(
+            {TablePhase.FOLLOWING, TablePhase.SKIPPED, TablePhase.RESYNCING, TablePhase.REMOVED}
+        ),
+        TablePhase.SKIPPED: frozenset({TablePhase.RESYNCING, TablePhase.REMOVED}),
+        TablePhase.FAILED: frozenset(
+            {
+                TablePhase.FOLLOWING,
+                TablePhase.PAUSED,
+                TablePhase.SKIPPED,
+                TablePhase.RESYNCING,
+                TablePhase.REMOVED,
+            }
+        ),
+        TablePhase.RESYNCING: frozenset({TablePhase.FOLLOWING, TablePhase.FAILED, TablePhase.SKIPPED}),
+        TablePhase.REMOVED: frozenset({TablePhase.RESYNCING}),
+    },
+)
+
+
 class Trigger(TextChoices):
     """What asked for a run."""
 
     CONSOLE = "console", "Console"
     COMMAND = "command", "Command line"
     SCHEDULE = "schedule", "Schedule"
+    ARRIVAL = "arrival", "Data arrival"
+    RESYNC = "resync", "Resync"
+
+
+PRIORITIES: Mapping[Trigger, int] = {
+    Trigger.RESYNC: 40,
+    Trigger.CONSOLE: 30,
+    Trigger.COMMAND: 30,
+    Trigger.ARRIVAL: 20,
+    Trigger.SCHEDULE: 10,
+}
+"""Who goes first when several runs wait for the lake: what a person waits for before what comes by itself."""
 
 
 class Stage(TextChoices):
@@ -174,21 +257,62 @@ class Health(TextChoices):
     """How a pipeline is doing, worst first; derived from its runs and publications, never stored."""
 
     FAILING = "failing", "Failing"
+    STUCK = "stuck", "Not moving"
     LATE = "late", "Late"
     UNKNOWN = "unknown", "Unknown"
     PAUSED = "paused", "Paused"
     RUNNING = "running", "Running"
+    IDLE = "idle", "Idle"
     HEALTHY = "healthy", "Healthy"
 
 
 HEALTH_MEANINGS: Mapping[Health, str] = {
-    Health.FAILING: "The newest run failed, or waits for a person.",
-    Health.LATE: "What readers see is older than twice the schedule's interval.",
+    Health.FAILING: "The newest run failed or waits for a person, a table failed, or the replicator did.",
+    Health.STUCK: "A run or the replicator is at work but gets no further, or has fallen silent.",
+    Health.LATE: "What readers see is older than a gold table promises, or than twice the schedule's interval.",
     Health.UNKNOWN: "Nothing has been published yet, so there is nothing to judge by.",
     Health.PAUSED: "The schedule is paused.",
     Health.RUNNING: "A run is on its way.",
+    Health.IDLE: "All that the source committed is published; it has been proven to have nothing new.",
     Health.HEALTHY: "The newest run was reconciled with the source and published.",
 }
+
+
+class AlertState(TextChoices):
+    """Where an alert is."""
+
+    OPEN = "open", "Open"
+    ACKNOWLEDGED = "acknowledged", "Acknowledged"
+    RESOLVED = "resolved", "Resolved"
+
+
+ALERT = Machine(
+    title="Alert",
+    first=AlertState.OPEN,
+    meanings={
+        AlertState.OPEN: "A rule is broken and nobody has taken it on. It was sent to every route, unless muted.",
+        AlertState.ACKNOWLEDGED: "Someone takes care of it; it is not sent again while the rule stays broken.",
+        AlertState.RESOLVED: "The rule holds again. Broken once more, it opens a new alert.",
+    },
+    moves={
+        AlertState.OPEN: frozenset({AlertState.ACKNOWLEDGED, AlertState.RESOLVED}),
+        AlertState.ACKNOWLEDGED: frozenset({AlertState.RESOLVED}),
+    },
+)
+
+
+class AlertRule(TextChoices):
+    """What an alert watches."""
+
+    RUN = "run", "Run failed"
+    CHECK = "check", "Blocking check failed"
+    DRIFT = "drift", "Silver differs from the source"
+    FRESHNESS = "freshness", "Freshness promise broken"
+    MOVEMENT = "movement", "Running but not moving"
+    LAG = "lag", "Replication lags"
+    SLOT = "slot", "Replication slot at risk"
+    DISK = "disk", "Disk nearly full"
+    TABLE = "table", "Table failed"
 
 
 class EventLevel(TextChoices):

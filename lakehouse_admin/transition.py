@@ -5,16 +5,30 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from etl.errors import LakehouseError, TransientError
-from lakehouse_admin.models import Pipeline, PipelineRun, StageRun
-from lakehouse_admin.states import PIPELINE, RUN, STAGE, Machine, PipelineState, RunState, StageState
+from lakehouse_admin.models import Alert, Pipeline, PipelineRun, StageRun, TableState
+from lakehouse_admin.states import (
+    ALERT,
+    PIPELINE,
+    RUN,
+    STAGE,
+    TABLE,
+    AlertState,
+    Machine,
+    PipelineState,
+    RunState,
+    StageState,
+    TablePhase,
+)
 
-Stateful = Pipeline | PipelineRun | StageRun
-State = PipelineState | RunState | StageState
+Stateful = Alert | Pipeline | PipelineRun | StageRun | TableState
+State = AlertState | PipelineState | TablePhase | RunState | StageState
 
 MACHINES: dict[type[Stateful], Machine[Any]] = {
+    Alert: ALERT,
     Pipeline: PIPELINE,
     PipelineRun: RUN,
     StageRun: STAGE,
+    TableState: TABLE,
 }
 
 

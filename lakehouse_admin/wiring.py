@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 import os
+from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from django.conf import settings
 
@@ -19,7 +21,12 @@ from lakehouse_admin.adapters.embedded.job_runner import ChildProcessRunner
 from lakehouse_admin.adapters.embedded.object_store import DirectoryStore
 from lakehouse_admin.adapters.embedded.replicator import JobReplicator
 from lakehouse_admin.adapters.embedded.warm_start import WarmStart
+from lakehouse_admin.status.plan import FreeOfCharge, PriceBook
 from lakehouse_admin.status.publications import RecordedPublications
+from lakehouse_admin.status.replication import Replication, replication_now
+
+if TYPE_CHECKING:
+    from lakehouse_admin.adapters.aws.backend import AwsBackend
 
 
 class SettingMissingError(OperatorError):
@@ -30,10 +37,18 @@ class SettingMissingError(OperatorError):
     )
 
 
-class BackendIncompleteError(OperatorError):
-    """The chosen backend does not have every port yet."""
+class EmbeddedOnlyError(OperatorError):
+    """This needs the embedded backend's own engine, and the lake is on AWS."""
 
-    guidance: ClassVar[str] = "Set LAKEHOUSE_BACKEND=embedded, and LAKEHOUSE_LAKE_URI to a folder."
+    guidance: ClassVar[str] = (
+        "On AWS every run compares the rows itself: `manage.py lakehouse run`, then look at the run."
+    )
+
+
+class NotOnAwsError(OperatorError):
+    """This is about the aws backend, and the lake is embedded."""
+
+    guidance: ClassVar[str] = "Set LAKEHOUSE_BACKEND=aws and what docs/settings.md lists under AWS."
 
 
 @functools.cache
@@ -42,15 +57,9 @@ def lakehouse() -> Lakehouse:
 
     Raises:
         SettingMissingError: A connection URL is not set.
-        BackendIncompleteError: The chosen backend lacks ports.
     """
-    if settings.LAKEHOUSE.backend != "embedded":
-        raise BackendIncompleteError(
-            f"The {settings.LAKEHOUSE.backend} backend has an object store so far; "
-            "its replicator, catalog, job runner and query engine are missing."
-        )
-    if settings.LAKEHOUSE.lake_uri.startswith("s3://"):
-        raise BackendIncompleteError("The embedded backend keeps the lake in a folder, not on S3.")
+    if settings.AWS is not None:
+        return aws_backend().lakehouse
     from lakehouse_admin.adapters.embedded.catalog import IcebergCatalog  # noqa: PLC0415 - web processes do without
 
     lake = lake_config()
@@ -68,20 +77,41 @@ def lakehouse() -> Lakehouse:
 @functools.cache
 def query_engine() -> QueryEngine:
     """Return the engine that answers dashboards (`settings.QUERY_ENGINE`); one a process."""
+    if settings.AWS is not None:
+        return aws_backend().queries
     from lakehouse_admin.adapters.embedded.query_engine import DuckDBQueryEngine  # noqa: PLC0415 - as above
 
     return DuckDBQueryEngine(lake_config())
 
 
 def bronze() -> ObjectStore:
-    """Return bronze alone: what web processes, which know no catalog, may look at.
+    """Return bronze alone: what web processes, which know no catalog, may look at."""
+    if settings.AWS is not None:
+        return aws_backend().bronze
+    return DirectoryStore(Path(lake_config().bronze_root))
+
+
+@functools.cache
+def aws_backend() -> AwsBackend:
+    """Return the aws backend; one a process, for it holds the clients' connections.
 
     Raises:
-        BackendIncompleteError: The lake is not in a folder.
+        NotOnAwsError: The settings choose another one.
     """
-    if settings.LAKEHOUSE.lake_uri.startswith("s3://"):
-        raise BackendIncompleteError("The embedded backend keeps the lake in a folder, not on S3.")
-    return DirectoryStore(Path(lake_config().bronze_root))
+    if settings.AWS is None:
+        raise NotOnAwsError
+    from lakehouse_admin.adapters.aws.backend import AwsBackend  # noqa: PLC0415 - the embedded backend needs no boto3
+
+    tables = [TableId.parse(name) for name in settings.LAKEHOUSE.source_tables]
+    return AwsBackend(settings.AWS, tables=tables, tenant_tables=_tenant_tables)
+
+
+@functools.cache
+def _tenant_tables() -> Mapping[str, bool]:
+    """Tell of every gold model whether its table is kept by tenant."""
+    from etl.gold.compile import load_models  # noqa: PLC0415 - as above
+
+    return {model.table: "tenant_id" in model.column_names for model in load_models()}
 
 
 def publication_reader() -> PublicationReader:
@@ -90,13 +120,29 @@ def publication_reader() -> PublicationReader:
 
 
 def lake_config() -> LakeConfig:
-    """Return where the lake is, and what one job or question may use of this machine."""
+    """Return where the lake is, and what one job or question may use of this machine.
+
+    Raises:
+        EmbeddedOnlyError: It is on AWS, where no job runs on this machine.
+    """
+    if settings.AWS is not None:
+        raise EmbeddedOnlyError
     return LakeConfig(
         lake_uri=settings.LAKEHOUSE.lake_uri,
         catalog_url=settings.LAKEHOUSE.catalog_url,
         memory_limit_bytes=settings.LAKEHOUSE.job_memory_bytes,
         threads=os.cpu_count() or 1,
     )
+
+
+def replication(*, now: datetime) -> Replication:
+    """Return what the replicator last said of itself."""
+    return replication_now(Path(lake_config().bronze_root), now=now)
+
+
+def price_book() -> PriceBook:
+    """Return what the chosen backend charges."""
+    return FreeOfCharge()
 
 
 def source_url() -> str:

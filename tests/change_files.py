@@ -54,11 +54,12 @@ class Bronze:
             if rows:
                 sequence = change_seq(self.lsn)
                 texts = [
-                    ["I", _moment(self.lsn), *(row.get(name) for name in contract.column_names), sequence] for row in rows
+                    ["I", _moment(self.lsn), *(row.get(name) for name in contract.column_names), sequence]
+                    for row in rows
                 ]
                 self._files += 1
                 key = load_key(contract.table, self._files)
-                files.append(self._write(contract, key, fields(contract), texts, sequence, sequence))
+                files.append(self._write(contract, key, fields(contract), texts, first=sequence, last=sequence))
         load = LoadManifest(
             load_id=Lsn(self.lsn).hex,
             request_id=f"request {self.lsn}",
@@ -99,7 +100,9 @@ class Bronze:
             at = len(contract.column_names) + 2
             key = change_key(contract.table, int(_BEGIN.timestamp() * 1000) + self._files)
             files.append(
-                self._write(contract, key, change_fields(contract), rows, str(rows[0][at]), str(rows[-1][at]))
+                self._write(
+                    contract, key, change_fields(contract), rows, first=str(rows[0][at]), last=str(rows[-1][at])
+                )
             )
         manifest = ChangeManifest(
             slot=self.slot,
@@ -121,6 +124,7 @@ class Bronze:
         key: str,
         header: Sequence[str],
         rows: Sequence[Sequence[str | None]],
+        *,
         first: str,
         last: str,
     ) -> FileManifest:

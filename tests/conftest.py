@@ -66,6 +66,18 @@ def stack() -> Iterator[Stack]:
         yield demo
 
 
+@pytest.fixture(scope="session")
+def aws_endpoint() -> Iterator[str]:
+    """Where moto's server answers for S3, Glue, DMS and the rest of AWS, on loopback."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let the browser's tests come last: Playwright leaves an event loop, in which Django refuses to query."""

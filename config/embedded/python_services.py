@@ -87,7 +87,7 @@ def worker(home: Path, values: Mapping[str, str]) -> PythonProcess:
         name="worker",
         home=home,
         arguments=_celery("worker", "--concurrency=2", "--without-gossip", "--without-mingle"),
-        environment=_environment(home, values, hidden=_OWNER_ONLY),
+        environment=_environment(home, values, hidden=_OWNER_ONLY, asks_aws=True),
         # Gently: finish the short tasks at hand. SIGQUIT gives them back to the broker.
         stop_ladder=((signal.SIGTERM, 15.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0)),
         # A gentler signal would have it wait for a broker that ends at the same moment; its pool notices and ends.
@@ -119,7 +119,7 @@ def web(home: Path, values: Mapping[str, str], *, descriptor: int) -> PythonProc
         name="web",
         home=home,
         arguments=["gunicorn", f"--bind=fd://{descriptor}", "config.wsgi"],
-        environment=_environment(home, values, hidden=_OWNER_ONLY | _SOURCE_AND_CATALOG),
+        environment=_environment(home, values, hidden=_OWNER_ONLY | _SOURCE_AND_CATALOG, asks_aws=True),
         stop_ladder=((signal.SIGTERM, 10.0), (signal.SIGQUIT, 3.0), (signal.SIGKILL, 5.0)),
         pass_fds=[descriptor],
     )
@@ -132,13 +132,15 @@ def owner_environment(home: Path, values: Mapping[str, str]) -> dict[str, str]:
 
 def worker_environment(home: Path, values: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of a command that drives the data path."""
-    return _environment(home, values, hidden=_OWNER_ONLY)
+    return _environment(home, values, hidden=_OWNER_ONLY, asks_aws=True)
 
 
 def _celery(*arguments: str) -> list[str]:
     return ["celery", "--app=config.celery", *arguments, "--loglevel=INFO"]
 
 
-def _environment(home: Path, values: Mapping[str, str], *, hidden: set[str]) -> dict[str, str]:
+def _environment(home: Path, values: Mapping[str, str], *, hidden: set[str], asks_aws: bool = False) -> dict[str, str]:
     visible = {name: text for name, text in values.items() if name not in hidden}
+    if asks_aws and values.get("LAKEHOUSE_BACKEND") == env.Backend.AWS:
+        visible |= env.aws_credentials()
     return env.child_environment({**visible, "LAKEHOUSE_HOME": str(home), "LAKEHOUSE_SUPERVISED": "true"})

@@ -7,17 +7,20 @@ from pathlib import Path
 import plotly
 
 from config import env
+from config.aws import aws_settings
 from config.settings.cache import *
 from config.settings.console import *
 from config.settings.content_security import *
 from config.settings.databases import *
 from config.settings.logs import *
+from config.settings.mail import *
 from config.settings.rest import *
 from config.settings.tasks import *
 
 ENV = env.load()
 BASE_DIR = env.PROJECT
 LAKEHOUSE = ENV.lakehouse
+AWS = aws_settings(LAKEHOUSE, ENV.aws)
 
 # Factories by dotted path: dashboards may not import the control plane.
 QUERY_ENGINE = "lakehouse_admin.wiring.query_engine"

@@ -47,6 +47,21 @@ UNFOLD = {
                         "link": reverse_lazy("admin:lakehouse_admin_pipelinerun_changelist"),
                     },
                     {
+                        "title": "Queue",
+                        "icon": "low_priority",
+                        "link": reverse_lazy("queue"),
+                    },
+                    {
+                        "title": "Tables",
+                        "icon": "table_rows",
+                        "link": reverse_lazy("admin:lakehouse_admin_tablestate_changelist"),
+                    },
+                    {
+                        "title": "Alerts",
+                        "icon": "notifications",
+                        "link": reverse_lazy("admin:lakehouse_admin_alert_changelist"),
+                    },
+                    {
                         "title": "Publications",
                         "icon": "publish",
                         "link": reverse_lazy("admin:lakehouse_admin_publicationrecord_changelist"),
@@ -56,6 +71,11 @@ UNFOLD = {
                         "title": "Pipelines",
                         "icon": "schedule",
                         "link": reverse_lazy("admin:lakehouse_admin_pipeline_changelist"),
+                    },
+                    {
+                        "title": "Audit log",
+                        "icon": "history",
+                        "link": reverse_lazy("admin:lakehouse_admin_auditentry_changelist"),
                     },
                 ],
             },

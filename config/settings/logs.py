@@ -44,6 +44,8 @@ LOGGING = {
         "celery.app.trace": {"level": "WARNING"},
         "celery.worker.strategy": {"level": "WARNING"},
         "pyiceberg": {"level": "WARNING"},
+        # Of a rollback that an interruption already made needless it only repeats what the command says.
+        "psycopg": {"level": "ERROR"},
         "django.server": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
         "django": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
     },

@@ -41,7 +41,10 @@ CELERY_TASK_ROUTES = {"lakehouse_admin.*": {"queue": "control"}}
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 CELERY_BEAT_SYNC_EVERY = 10  # Ticks, so every half minute the database learns that beat beats.
-# Every message may be lost: the tick finds runs that nobody moved. It expires, so that ticks never pile up.
-CELERY_BEAT_SCHEDULE = {"tick": {"task": "lakehouse_admin.tick", "schedule": 3.0, "options": {"expires": 3.0}}}
+# Every message may be lost: the tick finds runs that nobody moved. Both expire, so that they never pile up.
+CELERY_BEAT_SCHEDULE = {
+    "tick": {"task": "lakehouse_admin.tick", "schedule": 3.0, "options": {"expires": 3.0}},
+    "watch": {"task": "lakehouse_admin.watch", "schedule": 10.0, "options": {"expires": 10.0}},
+}
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_SEND_TASK_EVENTS = False

@@ -37,6 +37,8 @@ class FileManifest:
     contract_fingerprint: str
     null_marker: str = ""
     """Unquoted text that means NULL. Ours is the empty field; a DMS endpoint of ours writes ``\\N``."""
+    rows_have_change_seq: bool = True
+    """Whether every row carries its change sequence. DMS leaves it empty in a full load: each row has the file's."""
 
     def to_json(self) -> str:
         """Return the manifest as a JSON document."""

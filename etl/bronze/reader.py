@@ -13,10 +13,10 @@ from typing import ClassVar, cast
 
 from isal import isal_zlib
 
-from etl.bronze.layout import change_fields, fields
+from etl.bronze.layout import CHANGE_SEQ_FIELD, change_fields, fields
 from etl.bronze.manifest import FileManifest
 from etl.contracts.table import TableContract
-from etl.engine.sql import literal
+from etl.engine.sql import identifier, literal
 from etl.errors import OperatorError
 from etl.ports.object_store import ObjectStore
 
@@ -40,19 +40,26 @@ class BronzeDamagedError(OperatorError):
 
 
 def bronze_relation_sql(
-    contract: TableContract, uris: Sequence[str], *, null_marker: str = "", changes: bool = False
+    contract: TableContract,
+    uris: Sequence[str],
+    *,
+    null_marker: str = "",
+    changes: bool = False,
+    change_seq: str | None = None,
 ) -> str:
     """Return DuckDB SQL, usable after FROM, that yields the files' rows with every column as text.
 
     Columns: ``Op``, ``_committed_at``, the contract's columns in order, ``_change_seq``,
-    of changes also ``_unchanged`` and ``_old_key``, then ``filename``. Unquoted empty text
-    is NULL, ``""`` is the empty text.
+    of changes also ``_unchanged`` and ``_old_key``, then ``filename``. Unquoted text that is the
+    null marker is NULL, ``""`` is the empty text.
 
     Args:
         contract: The version under which the files were written.
         uris: Addresses of the files (`ObjectStore.uri`), at least one.
-        null_marker: Unquoted text that means NULL (`FileManifest.null_marker`).
+        null_marker: Unquoted text that means NULL (`FileManifest.null_marker`). Where it is not
+            the empty text, an empty field is the empty text, quoted or not.
         changes: Whether the files hold changes, not a full load.
+        change_seq: What every row has as its change sequence; None if each carries its own.
 
     Raises:
         ValueError: No file is given.
@@ -61,13 +68,15 @@ def bronze_relation_sql(
         raise ValueError("reading bronze needs at least one file")
     names = change_fields(contract) if changes else fields(contract)
     columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in names)
-    nulls = ", ".join(literal(marker) for marker in dict.fromkeys((null_marker, "")))
-    return (
+    relation = (
         f"read_csv([{', '.join(literal(uri) for uri in uris)}], columns = {{{columns}}}, "
         "auto_detect = false, header = true, delim = ',', quote = '\"', escape = '\"', new_line = '\\n', "
-        f"nullstr = [{nulls}], allow_quoted_nulls = false, comment = '', strict_mode = true, "
+        f"nullstr = [{literal(null_marker)}], allow_quoted_nulls = false, comment = '', strict_mode = true, "
         f"compression = 'gzip', max_line_size = {MAX_ROW_BYTES}, buffer_size = {2 * MAX_ROW_BYTES}, filename = true)"
     )
+    if change_seq is None:
+        return relation
+    return f"(SELECT * REPLACE ({literal(change_seq)} AS {identifier(CHANGE_SEQ_FIELD)}) FROM {relation})"
 
 
 def verify(store: ObjectStore, files: Sequence[FileManifest], *, max_text_bytes: int = MAX_FILE_TEXT_BYTES) -> None:

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import ClassVar
 
-from etl.bronze.layout import CHANGES_PREFIX, LOADS_PREFIX
+from etl.bronze.layout import CHANGES_PREFIX, LOADS_PREFIX, table_prefix
 from etl.bronze.manifest import ChangeManifest, FileManifest, LoadManifest
 from etl.bronze.reader import BronzeDamagedError
 from etl.contracts.table import TableId
 from etl.errors import OperatorError
 from etl.ports.object_store import ObjectStore
-from etl.replicate.lsn import Lsn
+from etl.replicate.lsn import Lsn, lsn_of
 
 _MANIFEST = re.compile(re.escape(CHANGES_PREFIX) + r"\d{4}/\d{2}/\d{2}/([0-9A-F]{16})\.json")
 
@@ -148,9 +148,15 @@ def read_change_manifest(store: ObjectStore, key: str) -> ChangeManifest:
         StoreUnavailableError: The store did not answer.
     """
     try:
-        return ChangeManifest.from_json(store.get(key))
+        manifest = ChangeManifest.from_json(store.get(key))
+        ranges = [(lsn_of(file.first_change_seq), lsn_of(file.last_change_seq)) for file in manifest.files]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BronzeDamagedError(f"{key} is damaged: it is not the manifest of a flush.") from error
+    if not all(manifest.previous_lsn < first <= last <= manifest.last_lsn for first, last in ranges):
+        raise BronzeDamagedError(f"{key} is damaged: it names a file whose changes are another flush's.")
+    if not all(file.key.startswith(table_prefix(file.table)) for file in manifest.files):
+        raise BronzeDamagedError(f"{key} is damaged: it names a file that is another table's.")
+    return manifest
 
 
 def _last_lsn(key: str) -> int:

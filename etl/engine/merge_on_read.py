@@ -18,7 +18,7 @@ from pyiceberg.manifest import DataFile, DataFileContent
 from etl.engine.live_files import LiveFiles, PartitionValue, partition_of
 from etl.engine.session import duckdb_errors
 from etl.engine.sql import identifier
-from etl.engine.tables import FILE_COLUMN, POSITION_COLUMN, located, places
+from etl.engine.tables import FILE_COLUMN, POSITION_COLUMN, live_relation, located, places
 from etl.engine.write import TableWrite
 
 SMALL_FILE_ROWS = 4_000
@@ -86,6 +86,40 @@ def write_changes(
     return tuple(added), (*anew, *replaced)
 
 
+def write_anew(
+    write: TableWrite,
+    connection: DuckDBPyConnection,
+    live: LiveFiles,
+    files: Sequence[DataFile],
+    *,
+    order_by: Sequence[str],
+) -> tuple[tuple[DataFile, ...], tuple[DataFile, ...]]:
+    """Write the rows of some data files anew, one file per partition; return the files to add and those to remove.
+
+    Position deletes of these files go, those of the partitions' other files stay.
+
+    Args:
+        write: Of the table.
+        connection: A DuckDB session.
+        live: The table's files.
+        files: Which to write anew.
+        order_by: Columns to sort the rows by, so that a reader of some finds them together.
+
+    Raises:
+        MemoryExhaustedError: DuckDB ran out of its memory limit.
+        StoreFullError: No room for the files.
+    """
+    order = ", ".join(map(identifier, order_by))
+    added = list(write.parquet(f"SELECT * FROM ({live_relation(write.table, live, files)}) ORDER BY {order}"))
+    leaving = {file.file_path for file in files}
+    staying = {file.file_path: file for file in live.data if file.file_path not in leaving}
+    touched = {partition_of(file) for file in files}
+    old = [file for value in touched for file in live.deletes_by_partition.get(value, ())]
+    if old:
+        added += _write_places(write, connection, staying, places([file.file_path for file in old]))
+    return tuple(added), (*files, *old)
+
+
 def _gone_by_file(connection: DuckDBPyConnection) -> dict[str, int]:
     return dict(connection.execute(f"SELECT {_FILE}, COUNT(*) FROM {GONE} GROUP BY ALL").fetchall())
 
@@ -108,6 +142,13 @@ def _write_deletes(
     gone = f"SELECT {_FILE}, {_POSITION} FROM {GONE}"
     if old:
         gone += f" UNION ALL {places([file.file_path for file in old])}"
+    return _write_places(write, connection, staying, gone), old
+
+
+def _write_places(
+    write: TableWrite, connection: DuckDBPyConnection, staying: Mapping[str, DataFile], gone: str
+) -> list[DataFile]:
+    """Write the places that ``gone`` selects, as far as they are in files that stay: one file per partition."""
     with duckdb_errors():
         found = connection.execute(f"SELECT {_FILE} AS file_path, {_POSITION} AS pos FROM ({gone}) ORDER BY ALL")
         table = found.to_arrow_table()
@@ -115,8 +156,7 @@ def _write_deletes(
     for path, first, rows in _runs(table):
         if path in staying:  # The others' rows are written anew without the gone ones.
             by_partition.setdefault(partition_of(staying[path]), []).append(table.slice(first, rows))
-    new = [write.position_deletes(pa.concat_tables(parts), value) for value, parts in by_partition.items()]
-    return new, old
+    return [write.position_deletes(pa.concat_tables(parts), value) for value, parts in by_partition.items()]
 
 
 def _runs(found: pa.Table) -> list[tuple[str, int, int]]:

@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -47,8 +48,8 @@ from etl.engine.catalog import catalog_errors
 from etl.engine.live_files import LiveFiles, Manifest, PartitionValue
 from etl.ports.catalog import CatalogUnavailableError
 
-_FORMAT_VERSION = 2
-_COMPRESSION = "deflate"
+_FORMAT_VERSION: Final = 2
+_COMPRESSION: Final = "deflate"
 _PATH_FIELD_ID, _POSITION_FIELD_ID = 2147483546, 2147483545
 _PLACES = pa.schema(
     [
@@ -91,18 +92,18 @@ def write_position_deletes(table: Table, path: str, places: pa.Table, partition:
     Raises:
         OSError: It could not be written.
     """
-    with (
-        table.io.new_output(path).create(overwrite=False) as stream,
-        pq.ParquetWriter(stream, _PLACES, compression="snappy", store_schema=False) as writer,
-    ):
-        writer.write_table(places.cast(_PLACES))
+    content = pa.BufferOutputStream()
+    pq.write_table(places.cast(_PLACES), content, compression="snappy", store_schema=False)
+    encoded = content.getvalue()
+    with table.io.new_output(path).create(overwrite=False) as stream:
+        stream.write(encoded.to_pybytes())
     first, last = places["file_path"][0].as_py(), places["file_path"][-1].as_py()
     return described(
         table,
         path,
         content=DataFileContent.POSITION_DELETES,
         rows=places.num_rows,
-        size_bytes=len(table.io.new_input(path)),
+        size_bytes=encoded.size,
         partition=Record(partition) if table.spec().fields else Record(),
         path_bounds=(first, last),
     )
@@ -235,30 +236,31 @@ class _SnapshotWriter:
             avro_compression=_COMPRESSION,
         ) as writer:
             writer.add_manifests([each.file for each in manifests])
-        snapshot = Snapshot(
-            snapshot_id=self.snapshot_id,
-            parent_snapshot_id=parent_id,
-            manifest_list=location,
-            sequence_number=self._sequence_number,
-            summary=self._summary(),
-            schema_id=metadata.current_schema_id,
+        # pyiceberg's types know the fields by their names in JSON alone.
+        snapshot = Snapshot.model_validate(
+            {
+                "snapshot-id": self.snapshot_id,
+                "parent-snapshot-id": parent_id,
+                "manifest-list": location,
+                "sequence-number": self._sequence_number,
+                "summary": self._summary(),
+                "schema-id": metadata.current_schema_id,
+            }
         )
-        updates: list[TableUpdate] = [
-            AddSnapshotUpdate(snapshot=snapshot),
-            SetSnapshotRefUpdate(
-                snapshot_id=self.snapshot_id,
-                parent_snapshot_id=parent_id,
-                ref_name=MAIN_BRANCH,
-                type=SnapshotRefType.BRANCH,
-            ),
-        ]
+        main = {
+            "ref-name": MAIN_BRANCH,
+            "type": SnapshotRefType.BRANCH,
+            "snapshot-id": self.snapshot_id,
+            "parent-snapshot-id": parent_id,
+        }
+        updates: list[TableUpdate] = [AddSnapshotUpdate(snapshot=snapshot), SetSnapshotRefUpdate.model_validate(main)]
         if self._delta.remove_table_properties:
             updates.append(RemovePropertiesUpdate(removals=list(self._delta.remove_table_properties)))
         if self._delta.expire:
-            updates.append(RemoveSnapshotsUpdate(snapshot_ids=list(self._delta.expire)))
+            updates.append(RemoveSnapshotsUpdate.model_validate({"snapshot-ids": list(self._delta.expire)}))
         requirements = (
             AssertTableUUID(uuid=metadata.table_uuid),
-            AssertRefSnapshotId(ref=MAIN_BRANCH, snapshot_id=parent_id),
+            AssertRefSnapshotId.model_validate({"ref": MAIN_BRANCH, "snapshot-id": parent_id}),
         )
         return tuple(updates), requirements
 
@@ -300,13 +302,12 @@ class _SnapshotWriter:
         for file in self._delta.remove:
             collector.remove_file(file, schema, spec)
         parent = self._table.current_snapshot()
-        summary = update_snapshot_summaries(
+        summary = update_snapshot_summaries(  # It knows of overwriting, and not of replacing.
             Summary(operation=Operation.OVERWRITE, **collector.build(), **self._delta.properties),
             parent.summary if parent else None,
         )
-        if self._delta.moves_only:
-            summary.operation = Operation.REPLACE
-        return summary
+        operation = Operation.REPLACE if self._delta.moves_only else Operation.OVERWRITE
+        return Summary(operation=operation, **summary.additional_properties)
 
     def _is_touched(self, manifest: Manifest) -> bool:
         return any(entry.data_file.file_path in self._removed for entry in manifest.entries)

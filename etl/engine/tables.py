@@ -180,10 +180,8 @@ def located(
     """
     wanted = [field for field in table.schema().fields if columns is None or field.name in columns]
     if not paths:
-        names = ", ".join(identifier(field.name) for field in wanted)
-        return (
-            f"SELECT {_PLACE}, {names} FROM (SELECT '' AS {_FILE}, 0 AS {_POSITION}), ({_nothing(table)}) WHERE false"
-        )
+        none = ", ".join(identifier(field.name) for field in wanted)
+        return f"SELECT {_PLACE}, {none} FROM (SELECT '' AS {_FILE}, 0 AS {_POSITION}), ({_nothing(table)}) WHERE false"
     # DuckDB gives a row's place under names that a column of the table would hide.
     is_hidden = any(field.name.lower() in {"filename", "file_row_number"} for field in table.schema().fields)
     names = {field.field_id: f"column {field.field_id}" if is_hidden else field.name for field in table.schema().fields}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar, NewType, Protocol
@@ -19,12 +19,22 @@ class JobLostError(TransientError):
     guidance: ClassVar[str] = "The process was killed, perhaps for memory: the step is tried again on its own."
 
 
+class JobHungError(TransientError):
+    """The job lived without showing life, and was ended."""
+
+    guidance: ClassVar[str] = "It was stopped, or waits for something for ever: the step is tried again on its own."
+
+
 class JobFailedError(LakehouseError):
     """The job ended with an error of its own."""
 
 
 class JobRefusedError(OperatorError):
     """The runner would not start the job."""
+
+
+class JobRunnerUnavailableError(TransientError):
+    """The job runner did not answer."""
 
 
 class JobState(StrEnum):
@@ -65,6 +75,8 @@ class JobStatus:
     error_message: str | None = None
     exit_reason: str | None = None
     log_tail: str = ""
+    usage: Mapping[str, float] = field(default_factory=dict)
+    """What it has used so far that costs money, by unit, e.g. ``dpu_seconds``; empty where nothing is metered."""
 
 
 class JobRunner(Protocol):
@@ -77,10 +89,15 @@ class JobRunner(Protocol):
 
         Raises:
             JobRefusedError: It cannot be started.
+            JobRunnerUnavailableError: No answer.
         """
 
     def status(self, job: JobId) -> JobStatus:
-        """Return where the job is; never raises for a job that failed."""
+        """Return where the job is; never raises for a job that failed.
+
+        Raises:
+            JobRunnerUnavailableError: No answer.
+        """
 
     def cancel(self, job: JobId) -> None:
         """End the job; afterwards its state is final. Idempotent."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar, Protocol
 
@@ -15,6 +16,12 @@ class SourceUnavailableError(TransientError):
     """The source database did not answer."""
 
     guidance: ClassVar[str] = "Check that PostgreSQL runs and LAKEHOUSE_SOURCE_URL is right; the step is tried again."
+
+
+class ReplicatorBusyError(TransientError):
+    """The replicator is busy with something else and takes no orders."""
+
+    guidance: ClassVar[str] = "Nothing to do: the step is tried again on its own, over some minutes."
 
 
 class SourceNotReadyError(OperatorError):
@@ -58,6 +65,8 @@ class LoadStatus:
     error_class: str | None = None
     error_message: str | None = None
     log_tail: str = ""
+    heartbeat_at: datetime | None = None
+    """When the load last showed life; None if it cannot."""
 
 
 class Replicator(Protocol):
@@ -71,6 +80,7 @@ class Replicator(Protocol):
         Raises:
             SourceUnavailableError: No answer from the source.
             SourceNotReadyError: A setting or grant is missing.
+            ReplicatorBusyError: It cannot be begun at this moment.
         """
 
     def load_status(self, request_id: str) -> LoadStatus:

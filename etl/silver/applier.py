@@ -19,7 +19,7 @@ from pyiceberg.catalog import Catalog
 from pyiceberg.exceptions import NoSuchNamespaceError
 
 from etl.bronze.manifest import ChangeManifest, FileManifest
-from etl.bronze.reader import verify
+from etl.bronze.reader import BronzeDamagedError, verify
 from etl.bronze.window import ChangeLog, Window
 from etl.contracts.store import read_contract
 from etl.contracts.table import TableContract, TableId
@@ -29,6 +29,7 @@ from etl.errors import LakehouseError
 from etl.ports.object_store import ObjectStore
 from etl.silver.apply_changes import Applied, apply_changes
 from etl.silver.changes import ChangeFiles, by_contract
+from etl.silver.compact import Compacted, compact, partitions_to_compact
 from etl.silver.failpoint import Failpoint, ignore
 from etl.silver.table import SILVER, SilverTable
 
@@ -186,6 +187,29 @@ class ChangeApplier:
                 self._catalog.update_namespace_properties(SILVER, updates=hints)
             self._hints = (self._hints or {}) | hints
 
+    def compact(self, *, most_partitions: int = 1) -> tuple[Compacted, ...]:
+        """Compact some partitions of the open tables that ask for it; call it between windows.
+
+        A table that cannot be compacted is opened anew with the next window, as it was.
+        """
+        done: list[Compacted] = []
+        for table, standing in self._standings.items():
+            if standing.silver is None or len(done) >= most_partitions:
+                continue
+            partitions = partitions_to_compact(standing.silver.live)[:most_partitions]
+            if not partitions:
+                continue
+            contract = self._contract(table, standing.silver.contract_version)
+            try:
+                with self._connection.cursor() as cursor:
+                    compacted = compact(standing.silver, cursor, partitions, order_by=contract.key)
+            except LakehouseError:
+                standing.silver = None
+                continue
+            if compacted is not None:
+                done.append(compacted)
+        return tuple(done)
+
     def forget(self, table: TableId) -> None:
         """Have a table opened anew: someone else, a compaction or a resync, changed it."""
         if table in self._standings:
@@ -217,11 +241,24 @@ class ChangeApplier:
             window = log.read(until_lsn=window.last_lsn)
         total: Applied | None = None
         for manifests in _parts(window, table, after_lsn=standing.complete_lsn):
-            files = tuple(file for manifest in manifests for file in manifest.files_of(table))
+            known = max(silver.watermark, silver.load_floor)
+            files = tuple(
+                file
+                for manifest in manifests
+                for file in manifest.files_of(table)
+                # What is known may be of an older shape than the table has by now.
+                if file.last_change_seq > known
+            )
             verify(self._store, files)
             segments = list(by_contract(files))
             for number, (version, segment) in enumerate(segments, start=1):
-                changes = ChangeFiles(contract=self._contract(table, version), files=segment, store=self._store)
+                contract = self._contract(table, version)
+                for file in segment:
+                    if file.contract_fingerprint != contract.fingerprint:
+                        raise BronzeDamagedError(
+                            f"{file.key} was written under another contract than version {version}."
+                        )
+                changes = ChangeFiles(contract=contract, files=segment, store=self._store)
                 with self._connection.cursor() as cursor:
                     applied = apply_changes(
                         silver,

@@ -95,7 +95,7 @@ def apply_changes(
     contract = changes.contract
     follow_contract(silver, connection, contract, failpoint=failpoint)
     staged = stage(connection, changes, after=max(silver.watermark, silver.load_floor))
-    work = _Merge(silver, catalog, connection, contract=contract, staged=staged, failpoint=failpoint)
+    work = Merge(silver, catalog, connection, contract=contract, staged=staged, failpoint=failpoint)
     with duckdb_errors():
         work.decide()
     rejects = staged.rejects + work.rejects
@@ -174,7 +174,7 @@ def follow_contract(
         silver.live = write.commit_delta(silver.live, delta, is_settled=is_settled)
 
 
-class _Merge:
+class Merge:
     """Changes of one contract on their way into one table."""
 
     def __init__(
@@ -185,13 +185,26 @@ class _Merge:
         *,
         contract: TableContract,
         staged: Staged,
-        failpoint: Failpoint,
+        is_late: bool = False,
+        failpoint: Failpoint = ignore,
     ) -> None:
+        """Prepare to merge what is staged.
+
+        Args:
+            silver: The open table.
+            catalog: Where quarantine is.
+            connection: Where `STAGED` is.
+            contract: The version that the staged changes have.
+            staged: What `stage` told.
+            is_late: Whether silver may hold newer changes than these.
+            failpoint: Told of each moment passed.
+        """
         self._silver = silver
         self._catalog = catalog
         self._connection = connection
         self._contract = contract
         self._staged = staged
+        self._is_late = is_late
         self._failpoint = failpoint
         self._key = ", ".join(identifier(name) for name in contract.key)
         self.rejects = 0
@@ -206,7 +219,9 @@ class _Merge:
             self.rejects = carry_forward(
                 self._connection, self._contract, self._staged, stored_rows=self._stored_rows()
             )
-        drop_overtaken(self._connection, self._contract)
+        if self._is_late:
+            self._drop_buried()
+        self._drop_overtaken()
 
     def bury(self) -> None:
         """Write tombstones for the keys that end, before their rows go."""
@@ -274,7 +289,10 @@ class _Merge:
         return tuple(file for (value,) in tenants for file in by_partition.get(value, ()))
 
     def _stored_rows(self) -> str:
-        """Return a SELECT over silver's rows of the keys, but for those of which a newer change lies in quarantine."""
+        """Return a SELECT over silver's rows of the keys, but for those of which a newer change lies in quarantine.
+
+        What is staged itself does not count: it may be there from an attempt before, and is looked at row by row.
+        """
         paths = [path for (path,) in self._connection.execute(f"SELECT DISTINCT {_FILE} FROM {STORED}").fetchall()]
         rows = located(self._silver.table, paths, deletes={})
         held = f"SELECT held.* FROM ({rows}) AS held SEMI JOIN {STORED} USING ({_FILE}, {_POSITION})"
@@ -285,7 +303,33 @@ class _Merge:
         key = key_text(self._contract, of="held")
         return (
             f"SELECT * FROM ({held}) AS held WHERE NOT EXISTS (SELECT 1 FROM ({refused}) AS refused "
-            f"WHERE refused.key = {key} AND refused.change_seq > held.{_SEQ})"
+            f"WHERE refused.key = {key} AND refused.change_seq > held.{_SEQ} "
+            f"AND refused.change_seq NOT IN (SELECT {_SEQ} FROM {STAGED} WHERE {_SEQ} IS NOT NULL))"
+        )
+
+    def _drop_buried(self) -> None:
+        """Take out of `OUTCOME` the keys that a newer change ended."""
+        buried = self._silver.tombstones.relation
+        if buried is None:
+            return
+        newest = f"SELECT key, MAX({_SEQ}) AS seq FROM ({buried}) GROUP BY key"
+        self._connection.execute(
+            f"DELETE FROM {OUTCOME} USING ({newest}) AS buried "
+            f"WHERE buried.key = {key_text(self._contract, of=OUTCOME)} AND buried.seq > {OUTCOME}.{_SEQ}"
+        )
+        self._connection.execute(
+            f"DELETE FROM {OUTCOME} WHERE {_SEQ} < (SELECT MAX({_SEQ}) FROM ({buried}) WHERE key IS NULL)"
+        )
+
+    def _drop_overtaken(self) -> None:
+        """Take out of `OUTCOME` what silver holds as new or newer; put the rows that the others replace into `GONE`."""
+        same = " AND ".join(f"{OUTCOME}.{identifier(name)} = held.{identifier(name)}" for name in self._contract.key)
+        self._connection.execute(
+            f"DELETE FROM {OUTCOME} USING {STORED} AS held WHERE {same} AND held.{_SEQ} >= {OUTCOME}.{_SEQ}"
+        )
+        self._connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE {GONE} AS "
+            f"SELECT {_FILE}, {_POSITION} FROM {STORED} SEMI JOIN {OUTCOME} USING ({self._key})"
         )
 
     def _new_partitions(self) -> list[PartitionValue]:
@@ -294,14 +338,3 @@ class _Merge:
             return [None]
         found = self._connection.execute(f"SELECT DISTINCT {identifier(tenant)} FROM {OUTCOME} WHERE {_LIVE}")
         return [value for (value,) in found.fetchall()]
-
-
-def drop_overtaken(connection: duckdb.DuckDBPyConnection, contract: TableContract) -> None:
-    """Take out of `OUTCOME` what silver holds as new or newer; put the rows that the others replace into `GONE`."""
-    same = " AND ".join(f"{OUTCOME}.{identifier(name)} = held.{identifier(name)}" for name in contract.key)
-    connection.execute(f"DELETE FROM {OUTCOME} USING {STORED} AS held WHERE {same} AND held.{_SEQ} >= {OUTCOME}.{_SEQ}")
-    key = ", ".join(identifier(name) for name in contract.key)
-    connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE {GONE} AS "
-        f"SELECT {_FILE}, {_POSITION} FROM {STORED} SEMI JOIN {OUTCOME} USING ({key})"
-    )

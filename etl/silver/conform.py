@@ -152,9 +152,13 @@ def old_key_columns(contract: TableContract) -> tuple[str, ...]:
 
 def is_unchanged(name: str) -> str:
     """Return the condition under which a column's value was not sent again, because it is large and as before."""
-    listed = name.replace("%", "%25").replace(",", "%2C")
     unchanged = identifier(UNCHANGED_FIELD)
-    return f"({unchanged} IS NOT NULL AND LIST_CONTAINS(STRING_SPLIT({unchanged}, ','), {literal(listed)}))"
+    return f"({unchanged} IS NOT NULL AND LIST_CONTAINS(STRING_SPLIT({unchanged}, ','), {literal(listed(name))}))"
+
+
+def listed(name: str) -> str:
+    """Return a column's name as ``_unchanged`` lists it."""
+    return name.replace("%", "%25").replace(",", "%2C")
 
 
 def latest(contract: TableContract, relation: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -75,19 +76,22 @@ class LoadedTable:
 
     def _relation(self) -> str:
         """Return the files' rows as text, to stand after FROM."""
-        uris_by_marker: dict[str, list[str]] = {}
+        by_dialect: dict[tuple[str, str | None], list[FileManifest]] = {}
         for file in self.files:
-            uris_by_marker.setdefault(file.null_marker, []).append(self.store.uri(file.key))
-        relations = [
-            bronze_relation_sql(self.contract, uris, null_marker=marker) for marker, uris in uris_by_marker.items()
-        ]
+            by_dialect.setdefault((file.null_marker, _change_seq_of(file)), []).append(file)
+        relations = [self._relation_of(files) for files in by_dialect.values()]
         if len(relations) == 1:
             return relations[0]
         return f"({' UNION ALL '.join(f'SELECT * FROM {relation}' for relation in relations)})"
 
+    def _relation_of(self, files: Sequence[FileManifest]) -> str:
+        """Return the rows of files written alike."""
+        first, uris = files[0], [self.store.uri(file.key) for file in files]
+        return bronze_relation_sql(self.contract, uris, null_marker=first.null_marker, change_seq=_change_seq_of(first))
+
     def _rejected_rows_of(self, file: FileManifest) -> str:
         """Number a file's rows as they stand, which needs a scan of that file alone, then keep the rejects."""
-        relation = bronze_relation_sql(self.contract, [self.store.uri(file.key)], null_marker=file.null_marker)
+        relation = self._relation_of([file])
         raw = ", ".join(identifier(name) for name in fields(self.contract))
         numbered = (
             f"(SELECT *, ROW_NUMBER() OVER () AS {identifier(_ROW)}, "
@@ -102,6 +106,11 @@ class LoadedTable:
             f"CAST(NULL AS VARCHAR) AS key, {self.contract.version} AS contract_version "
             f"FROM ({found}) WHERE {identifier(REASON_COLUMN)} IS NOT NULL"
         )
+
+
+def _change_seq_of(file: FileManifest) -> str | None:
+    """Return what every row of the file has as its change sequence; None if each carries its own."""
+    return None if file.rows_have_change_seq else file.first_change_seq
 
 
 def loaded_table(store: ObjectStore, load: LoadManifest, table: TableId) -> LoadedTable:

@@ -7,16 +7,20 @@ so that the same file met twice is not quarantined twice.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import duckdb
 from pyiceberg.catalog import Catalog
 from pyiceberg.table import Table
 
+from etl.contracts.table import TableId
 from etl.contracts.types import LogicalType
-from etl.engine.catalog import catalog_errors
-from etl.engine.live_files import live_files
+from etl.engine.catalog import catalog_errors, open_catalog
+from etl.engine.lake import LakeConfig
+from etl.engine.live_files import LiveFiles, live_files
 from etl.engine.merge_on_read import is_settled, write_changes
 from etl.engine.row_delta import RowDelta
+from etl.engine.session import duckdb_session
 from etl.engine.tables import ensure_table, live_relation, load_table, snapshot_relation
 from etl.engine.types import iceberg_schema, iceberg_type
 from etl.engine.write import table_write
@@ -53,6 +57,41 @@ def find_quarantine(catalog: Catalog, lake_name: str) -> Table | None:
         return load_table(catalog, quarantine_name(lake_name))
     except TableMissingError:
         return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingRows:
+    """Rows of one table that were refused for one reason."""
+
+    table: str
+    """Lake name."""
+    reason: str
+    rows: int
+    first: str
+    """Where the first of them stands: file and row, from 1."""
+
+
+def waiting_rows(lake: LakeConfig, tables: Sequence[TableId]) -> tuple[WaitingRows, ...]:
+    """Count what is in the quarantines of some tables, by reason, in the order given.
+
+    Raises:
+        CatalogUnavailableError: No answer.
+    """
+    found = []
+    with open_catalog(lake) as catalog, duckdb_session(lake) as connection:
+        for table in tables:
+            quarantine = find_quarantine(catalog, table.lake_name)
+            if quarantine is None:
+                continue
+            counts = connection.execute(
+                "SELECT reason, COUNT(*), MIN_BY(file || ', row ' || row, (change_seq, file, row)) "
+                f"FROM ({quarantined_rows(quarantine)}) GROUP BY reason ORDER BY 2 DESC, 1"
+            ).fetchall()
+            found += [
+                WaitingRows(table=table.lake_name, reason=reason, rows=rows, first=first)
+                for reason, rows, first in counts
+            ]
+    return tuple(found)
 
 
 def add_rejects(
@@ -106,6 +145,26 @@ def keep_rejects(
     with table_write(table, connection) as write:
         files = write.parquet(select) if select is not None else ()
         delta = RowDelta(add=files, remove=(*live.data, *live.deletes), properties={})
+        write.commit_delta(live, delta, is_settled=is_settled)
+
+
+def drop_rejects(table: Table, connection: duckdb.DuckDBPyConnection, live: LiveFiles, *, gone: str) -> None:
+    """Take rows out of quarantine.
+
+    Args:
+        table: The quarantine.
+        connection: Reads and writes it.
+        live: Its files.
+        gone: A SELECT of ``file`` and ``row``.
+
+    Raises:
+        CommitConflictError: Someone else changed the quarantine meanwhile.
+        CommitUnknownError: The catalog went away during the commit.
+        StoreFullError: No room.
+    """
+    kept = f"SELECT * FROM ({live_relation(table, live)}) AS known ANTI JOIN ({gone}) AS gone USING (file, row)"
+    with table_write(table, connection) as write:
+        delta = RowDelta(add=write.parquet(kept), remove=(*live.data, *live.deletes), properties={})
         write.commit_delta(live, delta, is_settled=is_settled)
 
 

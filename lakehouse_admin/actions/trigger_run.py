@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar
 
@@ -11,8 +12,10 @@ from django.db import IntegrityError, transaction
 from etl.errors import OperatorError
 from lakehouse_admin.enqueue import enqueue_advance
 from lakehouse_admin.models import Pipeline, PipelineRun, StageRun
+from lakehouse_admin.record_audit import record_audit
 from lakehouse_admin.record_event import record_event
-from lakehouse_admin.states import RunState, Stage, Trigger
+from lakehouse_admin.run_settings import checked_settings
+from lakehouse_admin.states import PRIORITIES, RunState, Stage, Trigger
 
 
 class RunActiveError(OperatorError):
@@ -22,15 +25,32 @@ class RunActiveError(OperatorError):
 
 
 def trigger_run(
-    *, pipeline: Pipeline, trigger: Trigger, now: datetime, requested_by: AbstractBaseUser | None = None
+    *,
+    pipeline: Pipeline,
+    trigger: Trigger,
+    now: datetime,
+    requested_by: AbstractBaseUser | None = None,
+    tables: Sequence[str] = (),
+    settings: Mapping[str, int] | None = None,
 ) -> PipelineRun:
     """Create a queued run and ask a worker to move it.
 
-    Of many triggers at once one makes a run; a partial unique index refuses the others.
+    Of many triggers of the same thing at once one makes a run; a partial unique index
+    refuses the others. Runs of different things queue: the highest priority goes first.
+
+    Args:
+        pipeline: Whose run it is.
+        trigger: What asks; decides the priority.
+        now: When (UTC).
+        requested_by: Who asks; None if nobody in person.
+        tables: Load these alone, as ``schema.name``; the pipeline's if empty.
+        settings: What the run's jobs get instead of the installation's settings.
 
     Raises:
-        RunActiveError: The pipeline has an active run; the context names it.
+        RunActiveError: The same was asked for and has not ended; the message names the run.
+        RunSettingsError: A setting is unknown or out of range.
     """
+    request_key = ":".join([f"pipeline:{pipeline.key}", *sorted(tables)])
     with transaction.atomic():
         try:
             with transaction.atomic():
@@ -40,9 +60,13 @@ def trigger_run(
                     requested_by_id=requested_by.pk if requested_by else None,
                     requested_at=now,
                     advance_due_at=now,
+                    request_key=request_key,
+                    priority=PRIORITIES[trigger],
+                    tables=list(tables),
+                    settings=checked_settings(settings or {}),
                 )
         except IntegrityError as error:
-            active = pipeline.runs.active().first()
+            active = PipelineRun.objects.active().filter(request_key=request_key).first()
             if active is None:
                 raise
             state = RunState(active.state).label.lower()
@@ -51,5 +75,8 @@ def trigger_run(
         who = f" by {requested_by}" if requested_by else ""
         message = f"Asked for{who}: {Trigger(trigger).label.lower()}."
         record_event(run, "run_requested", message, at=now, trigger=str(trigger))
+        if requested_by or trigger == Trigger.COMMAND:
+            after = {"trigger": str(trigger), "tables": run.tables, "settings": run.settings}
+            record_audit("run_requested", kind="run", subject=run.pk, at=now, by=requested_by, after=after)
         enqueue_advance(run_id=run.pk, token=run.fencing_token)
     return run

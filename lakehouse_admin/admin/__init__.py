@@ -1,11 +1,21 @@
-"""The staff console: an overview, runs, publications and pipelines."""
+"""The staff console: an overview, runs, tables, alerts, publications, pipelines and the audit log."""
 
 from django.contrib import admin
 
+from lakehouse_admin.admin.alert import AlertAdmin
+from lakehouse_admin.admin.audit import AuditEntryAdmin
 from lakehouse_admin.admin.pipeline import PipelineAdmin
 from lakehouse_admin.admin.publication import PublicationAdmin
 from lakehouse_admin.admin.run import PipelineRunAdmin
+from lakehouse_admin.admin.table import TableStateAdmin
 
-__all__ = ["PipelineAdmin", "PipelineRunAdmin", "PublicationAdmin"]
+__all__ = [
+    "AlertAdmin",
+    "AuditEntryAdmin",
+    "PipelineAdmin",
+    "PipelineRunAdmin",
+    "PublicationAdmin",
+    "TableStateAdmin",
+]
 
 admin.site.index_template = "lakehouse_admin/index.html"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.db import transaction
 from django.forms import ModelForm
 from django.http import HttpRequest
+from django.utils import timezone
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from lakehouse_admin.models import Pipeline
+from lakehouse_admin.record_audit import record_audit
 from lakehouse_admin.states import PipelineState
 from lakehouse_admin.templatetags.lakehouse import state_badge
 from lakehouse_admin.transition import transition
@@ -37,7 +40,19 @@ class PipelineAdmin(ModelAdmin):  # type: ignore[misc]  # the package is untyped
 
     def save_model(self, request: HttpRequest, obj: Pipeline, form: ModelForm[Pipeline], change: bool) -> None:  # noqa: ARG002, FBT001
         """Save what was typed; a changed state goes the way of all states."""
-        if "state" in form.changed_data:
-            wanted, obj.state = PipelineState(obj.state), form.initial["state"]
-            transition(obj, to=wanted)
-        obj.save(update_fields=["name", "run_every_seconds"])
+        with transaction.atomic():
+            if "state" in form.changed_data:
+                wanted, obj.state = PipelineState(obj.state), form.initial["state"]
+                transition(obj, to=wanted)
+            obj.save(update_fields=["name", "run_every_seconds"])
+            changed = [name for name in ("name", "state", "run_every_seconds") if name in form.changed_data]
+            if changed:
+                record_audit(
+                    "pipeline_changed",
+                    kind="pipeline",
+                    subject=obj.key,
+                    at=timezone.now(),
+                    by=request.user if request.user.is_authenticated else None,
+                    before={name: form.initial[name] for name in changed},
+                    after={name: getattr(obj, name) for name in changed},
+                )

@@ -51,8 +51,10 @@ class PublicationAdmin(ReadOnlyAdmin):
         return len(record.pins)
 
     @display(description="Run")  # type: ignore[untyped-decorator]
-    def run_link(self, record: PublicationRecord) -> SafeString:
-        """Lead to the run that made it."""
+    def run_link(self, record: PublicationRecord) -> SafeString | str:
+        """Lead to the run that made it, if one did."""
+        if record.run is None:
+            return "Followed"
         address = reverse("admin:lakehouse_admin_pipelinerun_change", args=[record.run_id])
         return format_html(
             '<a class="text-primary-700 underline dark:text-primary-400" href="{}">{}</a>', address, record.run

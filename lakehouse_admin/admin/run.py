@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet, Sum
@@ -21,14 +20,18 @@ from unfold.enums import ActionVariant
 
 from etl.errors import LakehouseError
 from lakehouse_admin.actions.cancel_run import cancel_run
-from lakehouse_admin.actions.retry_run import retry_run
+from lakehouse_admin.actions.retry_run import resume_stage, retry_run
 from lakehouse_admin.actions.trigger_run import trigger_run
+from lakehouse_admin.admin.ask import Done, Question, ask
 from lakehouse_admin.admin.overview import OPERATE
 from lakehouse_admin.admin.read_only import ReadOnlyAdmin
+from lakehouse_admin.admin.run_settings_form import RunSettingsForm
 from lakehouse_admin.models import Pipeline, PipelineRun
 from lakehouse_admin.states import Trigger
+from lakehouse_admin.status.plan import plan_run
 from lakehouse_admin.status.run_page import RunPage, run_page
 from lakehouse_admin.templatetags.lakehouse import count, duration, moment, state_badge
+from lakehouse_admin.wiring import price_book, replication
 
 _CHANGE = "admin:lakehouse_admin_pipelinerun_change"
 _OUTCOME_CHARS = 60
@@ -142,40 +145,60 @@ class PipelineRunAdmin(ReadOnlyAdmin):
     def run_now(self, request: HttpRequest) -> HttpResponse:
         """Start a run, after asking."""
         pipeline = Pipeline.objects.default()
-        return self._ask(
-            request,
+        consequence = (
+            f"“{pipeline.name}” copies every selected table from the source, checks it, computes gold "
+            "and publishes it to all tenants. Until then, readers keep what they see."
+        )
+        question = Question(
             title="Run now",
-            consequence=(
-                f"“{pipeline.name}” copies every selected table from the source, checks it, computes gold "
-                "and publishes it to all tenants. Until then, readers keep what they see."
-            ),
+            consequence=consequence,
+            permission=OPERATE,
             back=reverse(_LIST),
-            act=lambda user: trigger_run(
-                pipeline=pipeline, trigger=Trigger.CONSOLE, now=timezone.now(), requested_by=user
+            context={"opts": self.opts, **_planned(pipeline)},
+        )
+        return ask(
+            request,
+            question,
+            act=lambda user: _asked(
+                question,
+                trigger_run(pipeline=pipeline, trigger=Trigger.CONSOLE, now=timezone.now(), requested_by=user),
             ),
         )
 
     def cancel(self, request: HttpRequest, run_id: int) -> HttpResponse:
         """Cancel a run, after asking."""
         run = self._run(request, run_id)
-        return self._ask(
-            request,
+        question = Question(
             title=f"Cancel {run}",
             consequence="The running job is ended. Nothing is published; readers keep what they see.",
+            permission=OPERATE,
             back=reverse(_CHANGE, args=[run_id]),
-            act=lambda user: cancel_run(run_id=run_id, now=timezone.now(), requested_by=user),
+            context={"opts": self.opts},
+        )
+        return ask(
+            request,
+            question,
+            act=lambda user: _asked(question, cancel_run(run_id=run_id, now=timezone.now(), requested_by=user)),
         )
 
     def retry(self, request: HttpRequest, run_id: int) -> HttpResponse:
         """Take a run up again, after asking."""
         run = self._run(request, run_id)
-        return self._ask(
-            request,
+        form = RunSettingsForm(request.POST if request.method == "POST" else None, initial=run.settings)
+        question = Question(
             title=f"Retry {run}",
-            consequence="The run goes on from the stage that failed; stages that succeeded are not repeated.",
+            consequence=f"The run goes on from {resume_stage(run).label}; what succeeded before is not repeated.",
+            permission=OPERATE,
             back=reverse(_CHANGE, args=[run_id]),
-            act=lambda user: retry_run(run_id=run_id, now=timezone.now(), requested_by=user),
+            form=form,
+            context={"opts": self.opts},
         )
+
+        def act(user: AbstractBaseUser) -> Done:
+            retried = retry_run(run_id=run_id, now=timezone.now(), requested_by=user, settings=form.chosen())
+            return _asked(question, retried)
+
+        return ask(request, question, act=act)
 
     def _run(self, request: HttpRequest, run_id: int | str) -> PipelineRun:
         """Return a run that this person may see.
@@ -192,38 +215,17 @@ class PipelineRunAdmin(ReadOnlyAdmin):
             raise Http404
         return run
 
-    def _ask(
-        self,
-        request: HttpRequest,
-        *,
-        title: str,
-        consequence: str,
-        back: str,
-        act: Callable[[AbstractBaseUser], PipelineRun],
-    ) -> HttpResponse:
-        """Say what would happen; on POST let it happen, or say why it cannot.
 
-        Raises:
-            PermissionDenied: This person may not operate runs.
-        """
-        if not request.user.is_authenticated or not self.has_operate_permission(request):
-            raise PermissionDenied
-        context: dict[str, Any] = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": title,
-            "verb": title,
-            "consequence": consequence,
-            "back": back,
-        }
-        status = 200
-        if request.method == "POST":
-            try:
-                run = act(request.user)
-            except LakehouseError as error:
-                context |= {"problem": str(error), "guidance": error.guidance}
-                status = 409
-            else:
-                messages.success(request, f"{title}: {run} is {run.state_choice.label.lower()}.")
-                return HttpResponseRedirect(reverse(_CHANGE, args=[run.pk]))
-        return TemplateResponse(request, "lakehouse_admin/confirm.html", context, status=status)
+def _asked(question: Question, run: PipelineRun) -> Done:
+    return Done(
+        sentence=f"{question.title}: {run} is {run.state_choice.label.lower()}.",
+        address=reverse(_CHANGE, args=[run.pk]),
+    )
+
+
+def _planned(pipeline: Pipeline) -> dict[str, Any]:
+    """Return what a run would do, or why there can be none."""
+    try:
+        return {"plan": plan_run(pipeline, replication=replication(now=timezone.now()), prices=price_book())}
+    except LakehouseError as error:
+        return {"problem": str(error), "guidance": error.guidance}

@@ -13,6 +13,7 @@ from lakehouse_admin.models import Pipeline
 from lakehouse_admin.states import Health
 from lakehouse_admin.status.documents import overview_document
 from lakehouse_admin.status.overview import overview
+from lakehouse_admin.wiring import replication
 
 _SHOWN_RUNS = 5
 
@@ -23,7 +24,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def handle(options: Mapping[str, object], output: Output) -> int:  # noqa: ARG001 - every verb's signature
     """Print health, publication and the latest runs."""
-    now = overview(Pipeline.objects.default(), now=timezone.now())
+    at = timezone.now()
+    now = overview(Pipeline.objects.default(), now=at, replication=replication(now=at))
     if output.as_json:
         output.document(overview_document(now))
     else:
@@ -31,7 +33,12 @@ def handle(options: Mapping[str, object], output: Output) -> int:  # noqa: ARG00
         if now.publication is not None:
             age = f"{now.freshness_seconds:,.0f} s ago" if now.freshness_seconds is not None else ""
             output.lines(f"{now.publication}: data as of {now.publication.as_of:%Y-%m-%d %H:%M:%S} UTC, {age}.")
+        for promise in now.promises:
+            if promise.age_seconds is not None and not promise.is_kept:
+                output.lines(
+                    f"{promise.table} is {promise.age_seconds:,.0f} s old and promises {promise.promised_seconds:,} s."
+                )
         if now.runs:
             output.lines("")
             table_of_runs(now.runs[:_SHOWN_RUNS], output)
-    return FAILURE if now.health in {Health.FAILING, Health.LATE} else SUCCESS
+    return FAILURE if now.health in {Health.FAILING, Health.STUCK, Health.LATE} else SUCCESS

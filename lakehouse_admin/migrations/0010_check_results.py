@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('lakehouse_admin', '0002_events_are_append_only'),
+        ('lakehouse_admin', '0005_append_only'),
     ]
 
     operations = [

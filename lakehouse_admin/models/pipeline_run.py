@@ -17,6 +17,11 @@ class PipelineRunQuerySet(models.QuerySet["PipelineRun"]):
         """Runs that keep their pipeline busy."""
         return self.filter(state__in=ACTIVE_RUN_STATES)
 
+    def ahead_of(self, run: PipelineRun) -> PipelineRunQuerySet:
+        """Queued runs that go before this one: those of a higher priority, then those asked for earlier."""
+        before = models.Q(priority__gt=run.priority) | models.Q(priority=run.priority, pk__lt=run.pk)
+        return self.filter(before, state=RunState.QUEUED, concurrency_key=run.concurrency_key)
+
     def overdue(self, *, now: datetime, grace: timedelta) -> PipelineRunQuerySet:
         """Moving runs that nobody has moved: their message or their worker is gone."""
         unclaimed = models.Q(lease_expires_at__isnull=True, advance_due_at__lt=now - grace)
@@ -39,12 +44,26 @@ class PipelineRun(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
     requested_at = models.DateTimeField()
+    request_key = models.CharField(
+        max_length=200, default="", help_text="What was asked for; of one thing there is at most one active run."
+    )
+    concurrency_key = models.CharField(
+        max_length=100, default="lake", help_text="What it needs for itself; of one thing at most one run is running."
+    )
+    priority = models.SmallIntegerField(default=0, help_text="Of several queued runs the highest goes first.")
+    tables = models.JSONField(
+        default=list, blank=True, help_text="Source tables as schema.name; empty means the pipeline's."
+    )
+    settings = models.JSONField(default=dict, blank=True, help_text="What its jobs get instead of the installation's.")
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 
     fencing_token = models.PositiveBigIntegerField(default=0)
     lease_expires_at = models.DateTimeField(null=True, blank=True)
     advance_due_at = models.DateTimeField(null=True, blank=True)
+    lake_token = models.PositiveBigIntegerField(
+        null=True, blank=True, help_text="Proves that the run, and not somebody else, may write the lake."
+    )
 
     load_id = models.CharField(max_length=64, blank=True)
     source_lsn = models.PositiveBigIntegerField(null=True, blank=True)
@@ -66,8 +85,13 @@ class PipelineRun(models.Model):
             models.CheckConstraint(name="lakehouse_runs_trigger", condition=models.Q(trigger__in=values(Trigger))),
             models.UniqueConstraint(
                 name="lakehouse_runs_one_active",
-                fields=["pipeline"],
+                fields=["request_key"],
                 condition=models.Q(state__in=values(ACTIVE_RUN_STATES)),
+            ),
+            models.UniqueConstraint(
+                name="lakehouse_runs_one_running",
+                fields=["concurrency_key"],
+                condition=models.Q(state=RunState.RUNNING.value),
             ),
         ]
         indexes = [

@@ -11,7 +11,14 @@ class PublicationRecord(models.Model):
     """A row per publication, newest number last; written once, by `actions.publish`."""
 
     number = models.PositiveBigIntegerField(unique=True)
-    run = models.OneToOneField("lakehouse_admin.PipelineRun", on_delete=models.PROTECT, related_name="publication")
+    run = models.OneToOneField(
+        "lakehouse_admin.PipelineRun",
+        on_delete=models.PROTECT,
+        related_name="publication",
+        null=True,
+        blank=True,
+        help_text="The run that made it; empty if changes were followed without a run.",
+    )
     published_at = models.DateTimeField()
     as_of = models.DateTimeField(help_text="Source time up to which the data is complete.")
     source_lsn = models.PositiveBigIntegerField()

@@ -6,10 +6,10 @@ from datetime import datetime
 
 from etl.bronze.layout import load_manifest_key
 from etl.bronze.manifest import LoadManifest
-from etl.contracts.table import TableId
 from etl.ports import Lakehouse
 from etl.ports.job_runner import JobLostError
 from etl.ports.replicator import LoadState, LoadStatus
+from lakehouse_admin.actions.find_table import tables_of
 from lakehouse_admin.models import StageRun
 from lakehouse_admin.stages.work import Done, Failure, Outcome, Working
 
@@ -19,15 +19,15 @@ class Replicate:
 
     def start(self, attempt: StageRun, lakehouse: Lakehouse) -> str:
         """Request the load; the attempt's key names it."""
-        tables = tuple(TableId.parse(name) for name in attempt.run.pipeline.tables)
-        lakehouse.replicator.start_full_load(request_id=attempt.key, tables=tables)
+        lakehouse.replicator.start_full_load(request_id=attempt.key, tables=tables_of(attempt.run))
         return attempt.key
 
     def poll(self, attempt: StageRun, lakehouse: Lakehouse) -> Outcome:
         """Translate the load's status; once it succeeded, take its counts from the manifest in bronze."""
         status = lakehouse.replicator.load_status(attempt.key)
         if status.state is LoadState.RUNNING:
-            return Working(progress={"tables": {load.table.lake_name: load.rows for load in status.tables}})
+            rows = {load.table.lake_name: load.rows for load in status.tables}
+            return Working(progress={"tables": rows}, heartbeat_at=status.heartbeat_at)
         if status.state is not LoadState.SUCCEEDED or status.load_id is None:
             return _failure(status)
         manifest = LoadManifest.from_json(lakehouse.store.get(load_manifest_key(status.load_id)))

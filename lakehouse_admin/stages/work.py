@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Protocol
 
 from etl.errors import LakehouseError
@@ -20,6 +21,8 @@ class Working:
     """The attempt's job still runs."""
 
     progress: Facts
+    heartbeat_at: datetime | None = None
+    """When it last showed life; None if it cannot."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,14 +106,14 @@ class JobWork:
 
     def start(self, attempt: StageRun, lakehouse: Lakehouse) -> str:
         """Submit the job, or find it submitted."""
-        spec = JobSpec(name=self.job, key=attempt.key, arguments=self.arguments(attempt))
+        spec = JobSpec(name=self.job, key=attempt.key, arguments={**attempt.run.settings, **self.arguments(attempt)})
         return lakehouse.jobs.submit(spec)
 
     def poll(self, attempt: StageRun, lakehouse: Lakehouse) -> Outcome:
         """Translate the job's status."""
         status = lakehouse.jobs.status(JobId(attempt.job_id))
         if status.state is JobState.RUNNING:
-            return Working(progress=status.progress or {})
+            return Working(progress=status.progress or {}, heartbeat_at=status.heartbeat_at)
         if status.state is JobState.SUCCEEDED:
             return self.done(attempt, status.result or {})
         return job_failure(status)

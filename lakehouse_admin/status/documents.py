@@ -74,6 +74,21 @@ def overview_document(overview: Overview) -> dict[str, object]:
             "as_of": _time(publication.as_of),
             "tables": {pin["table"]: pin["rows"] for pin in publication.pins},
         },
+        "tables": {table.table: table.state for table in overview.tables},
+        "promises": [
+            {
+                "table": each.table,
+                "promised_seconds": each.promised_seconds,
+                "age_seconds": each.age_seconds,
+                "kept": each.is_kept,
+            }
+            for each in overview.promises
+        ],
+        "replication": {
+            "standing": overview.replication.standing.value,
+            "lag_bytes": overview.replication.lag_bytes,
+            "durable_lsn": overview.replication.durable_lsn,
+        },
         "runs": [run_summary(run) for run in overview.runs],
     }
 

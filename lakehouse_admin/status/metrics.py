@@ -14,34 +14,49 @@ from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from lakehouse_admin.models import Pipeline, PipelineRun, TableResult
-from lakehouse_admin.states import Health, Reconciliation, RunState
+from lakehouse_admin.models import Alert, Pipeline, PipelineRun, TableResult, TableState
+from lakehouse_admin.models.alert import UNRESOLVED
+from lakehouse_admin.states import AlertRule, Health, Reconciliation, RunState, TablePhase
 from lakehouse_admin.status.overview import Overview, overview
+from lakehouse_admin.status.replication import Replication, Standing
+
+_UNASKED = Replication(standing=Standing.ABSENT)
 
 
-def exposition(*, now: datetime) -> bytes:
+def exposition(*, now: datetime, replication: Replication = _UNASKED) -> bytes:
     """Return the metrics in Prometheus's text format, version 0.0.4.
+
+    Args:
+        now: The time (UTC).
+        replication: What the replicator says of itself.
 
     Source: https://prometheus.io/docs/instrumenting/exposition_formats/
     """
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_ControlPlane(now))
+    registry.register(_ControlPlane(now, replication))
     return generate_latest(registry)
 
 
 class _ControlPlane(Collector):
     """Every pipeline as it is at one moment."""
 
-    def __init__(self, now: datetime) -> None:
+    def __init__(self, now: datetime, replication: Replication) -> None:
         self._now = now
+        self._replication = replication
 
     def collect(self) -> Iterator[Metric]:
         """Yield the families, each with a sample a pipeline."""
-        seen = [(pipeline.key, overview(pipeline, now=self._now)) for pipeline in Pipeline.objects.order_by("key")]
+        seen = [
+            (pipeline.key, overview(pipeline, now=self._now, replication=self._replication))
+            for pipeline in Pipeline.objects.order_by("key")
+        ]
         yield from _health(seen)
         yield from _publications(seen)
         yield from _runs()
         yield from _newest_runs(seen)
+        yield from _replication(self._replication)
+        yield from _tables()
+        yield from _alerts()
 
 
 def _health(seen: list[tuple[str, Overview]]) -> Iterator[Metric]:
@@ -115,3 +130,43 @@ def _newest_runs(seen: list[tuple[str, Overview]]) -> Iterator[Metric]:
     yield rows
     yield rejects
     yield different
+
+
+def _replication(replication: Replication) -> Iterator[Metric]:
+    standing = GaugeMetricFamily(
+        "lakeside_replicator_standing",
+        "1 for how the replicator stands, 0 for the others.",
+        labels=["standing"],
+    )
+    for each in Standing:
+        standing.add_metric([each.value], float(replication.standing is each))
+    yield standing
+    if replication.standing is not Standing.ABSENT:
+        yield GaugeMetricFamily(
+            "lakeside_replication_lag_bytes",
+            "Bytes of the source's log that are not durable in bronze yet.",
+            value=replication.lag_bytes,
+        )
+    if replication.log_left_bytes is not None:
+        yield GaugeMetricFamily(
+            "lakeside_replication_slot_left_bytes",
+            "Bytes that the source may still write before it gives up the slot.",
+            value=replication.log_left_bytes,
+        )
+
+
+def _tables() -> Iterator[Metric]:
+    tables = GaugeMetricFamily("lakeside_tables", "Source tables by the state they are in.", labels=["state"])
+    counted = dict(TableState.objects.order_by().values_list("state").annotate(Count("pk")))
+    for phase in TablePhase:
+        tables.add_metric([phase.value], counted.get(phase.value, 0))
+    yield tables
+
+
+def _alerts() -> Iterator[Metric]:
+    alerts = GaugeMetricFamily("lakeside_alerts", "Alerts that are not resolved, by their rule.", labels=["rule"])
+    unresolved = Alert.objects.filter(state__in=UNRESOLVED).order_by()
+    counted = dict(unresolved.values_list("rule").annotate(Count("pk")))
+    for rule in AlertRule:
+        alerts.add_metric([rule.value], counted.get(rule.value, 0))
+    yield alerts

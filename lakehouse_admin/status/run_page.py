@@ -76,7 +76,8 @@ def run_page(run: PipelineRun, *, now: datetime) -> RunPage:
         state=state,
         is_moving=state in MOVING_RUN_STATES,
         can_cancel=RUN.allows(state, RunState.CANCELLING),
-        can_retry=RUN.allows(state, RunState.QUEUED) and not run.pipeline.runs.filter(pk__gt=run.pk).exists(),
+        can_retry=RUN.allows(state, RunState.QUEUED)
+        and not PipelineRun.objects.filter(request_key=run.request_key, pk__gt=run.pk).exists(),
         seconds=(ended - run.started_at).total_seconds() if run.started_at else None,
         stages=_stages(attempts, stopped_by=stopped_by, now=now),
         tables=tables,

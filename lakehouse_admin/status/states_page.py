@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lakehouse_admin.retry import POLICIES, Policy, Verdict
-from lakehouse_admin.states import HEALTH_MEANINGS, PIPELINE, RUN, STAGE, Machine, Stage
+from lakehouse_admin.states import ALERT, HEALTH_MEANINGS, PIPELINE, RUN, STAGE, TABLE, Machine, Stage
 
 _HEAD = """\
 # States
@@ -20,7 +20,7 @@ A run passes through these stages, in order: {stages}. Quality and Gold go side 
 def states_page() -> str:
     """Return the page as Markdown."""
     stages = ", ".join(stage.label for stage in Stage)
-    parts = [_HEAD.format(stages=stages), *(_machine(machine) for machine in (RUN, STAGE, PIPELINE))]
+    parts = [_HEAD.format(stages=stages), *(_machine(machine) for machine in (RUN, STAGE, TABLE, PIPELINE, ALERT))]
     return "\n".join([*parts, _health(), _policies()])
 
 

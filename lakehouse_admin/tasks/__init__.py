@@ -2,5 +2,6 @@
 
 from lakehouse_admin.tasks.advance_run import advance_run
 from lakehouse_admin.tasks.tick import tick
+from lakehouse_admin.tasks.watch import watch
 
-__all__ = ["advance_run", "tick"]
+__all__ = ["advance_run", "tick", "watch"]

@@ -7,10 +7,20 @@ from datetime import UTC, datetime
 
 from django import template
 from django.db.models import TextChoices
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from lakehouse_admin.states import CheckVerdict, Health, PipelineState, Reconciliation, RunState, StageState
+from lakehouse_admin.states import (
+    AlertState,
+    CheckVerdict,
+    Health,
+    PipelineState,
+    Reconciliation,
+    RunState,
+    StageState,
+    TablePhase,
+)
 
 register = template.Library()
 
@@ -20,18 +30,38 @@ TONES: Mapping[str, tuple[TextChoices, ...]] = {
         StageState.SUCCEEDED,
         Health.HEALTHY,
         Reconciliation.EQUAL,
-        CheckVerdict.PASSED,
         PipelineState.ACTIVE,
+        Health.IDLE,
+        TablePhase.FOLLOWING,
+        AlertState.RESOLVED,
+        CheckVerdict.PASSED,
     ),
-    "busy": (RunState.RUNNING, StageState.RUNNING, Health.RUNNING),
-    "wait": (RunState.QUEUED, StageState.PENDING, PipelineState.PAUSED, Health.PAUSED),
-    "late": (RunState.WAITING, RunState.CANCELLING, Health.LATE, CheckVerdict.WARNED),
-    "bad": (RunState.FAILED, StageState.FAILED, Health.FAILING, Reconciliation.DIFFERENT, CheckVerdict.BLOCKED),
+    "busy": (RunState.RUNNING, StageState.RUNNING, Health.RUNNING, TablePhase.LOADING, TablePhase.RESYNCING),
+    "wait": (
+        RunState.QUEUED,
+        StageState.PENDING,
+        PipelineState.PAUSED,
+        Health.PAUSED,
+        TablePhase.PAUSED,
+        AlertState.ACKNOWLEDGED,
+    ),
+    "late": (RunState.WAITING, RunState.CANCELLING, Health.LATE, Health.STUCK, CheckVerdict.WARNED),
+    "bad": (
+        RunState.FAILED,
+        StageState.FAILED,
+        Health.FAILING,
+        Reconciliation.DIFFERENT,
+        TablePhase.FAILED,
+        AlertState.OPEN,
+        CheckVerdict.BLOCKED,
+    ),
     "idle": (
         RunState.CANCELLED,
         StageState.CANCELLED,
         Health.UNKNOWN,
         Reconciliation.UNKNOWN,
+        TablePhase.SKIPPED,
+        TablePhase.REMOVED,
         CheckVerdict.NOT_JUDGED,
     ),
 }
@@ -77,6 +107,12 @@ def moment(at: datetime | None) -> SafeString | str:
         return "-"
     at = at.astimezone(UTC)
     return format_html('<time datetime="{}">{}</time>', at.isoformat(), f"{at:%Y-%m-%d %H:%M:%S} UTC")
+
+
+@register.simple_tag
+def table_address(verb: str, table_id: int) -> str:
+    """Return where one asks a table for something."""
+    return reverse(f"admin:lakehouse_admin_tablestate_{verb}", args=[table_id])
 
 
 @register.filter(name="tone")

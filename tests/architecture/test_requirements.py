@@ -19,7 +19,6 @@ USED_WITHOUT_IMPORT = {
     "pytz": "DuckDB imports it to return times with a zone",
     "gunicorn": "started as a program",
     "faker": "named by factory-boy's declarations",
-    "boto3": "makes the S3 client that the aws object store takes; the tests do, until the aws backend is wired",
     "whitenoise": "named in the settings",
     "django-celery-beat": "named in the settings",
 }

@@ -9,7 +9,7 @@ import sys
 
 from tests.bench import common, performance
 
-BENCHMARKS = ("seeding", "full_load", "pipeline")
+BENCHMARKS = ("seeding", "full_load", "pipeline", "incremental")
 
 
 def main() -> None:

@@ -1,16 +1,25 @@
-"""One suite for every `Catalog`: pyiceberg's in PostgreSQL, and the tests' fake."""
+"""One suite for every `Catalog`: pyiceberg's in PostgreSQL, Glue's as moto answers, and the tests' fake."""
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
+import boto3
+import pyarrow as pa
 import pytest
+from pyiceberg.table import StaticTable
 
 from etl.contracts.publication import TablePin
 from etl.engine.lake import LakeConfig
 from etl.ports.catalog import Catalog, CatalogUnavailableError, TableMissingError
+from lakehouse_admin.adapters.aws.catalog import GlueCatalog, GlueCatalogConfig
+from lakehouse_admin.adapters.aws.clients import AwsClients
+from lakehouse_admin.adapters.aws.errors import PermissionDeniedError
 from lakehouse_admin.adapters.embedded.catalog import IcebergCatalog
+from tests.aws.glue import FakeGlue
+from tests.aws.service import REGION, Fault
 from tests.fakes import FakeCatalog
 from tests.lakes import lake_in, write_table
 from tests.servers import Database
@@ -25,13 +34,47 @@ def lake(tmp_path: Path, scratch_database: Callable[[], Database]) -> LakeConfig
     return lake_in(tmp_path, scratch_database().catalog_url)
 
 
-@pytest.fixture(params=["fake", "iceberg"])
+def glue_catalog(endpoint: str) -> GlueCatalog:
+    """A Glue catalog of the test's own, over tables on S3."""
+    bucket = f"bucket-{uuid.uuid4().hex}"
+    clients = aws_clients(endpoint)
+    clients.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    config = GlueCatalogConfig(
+        database_prefix=f"t{uuid.uuid4().hex}_", warehouse=f"s3://{bucket}/lake", region=REGION, s3_endpoint=endpoint
+    )
+    return GlueCatalog(
+        clients.glue, config, s3_credentials=lambda: {"s3.access-key-id": "tests", "s3.secret-access-key": "tests"}
+    )
+
+
+def aws_clients(endpoint: str) -> AwsClients:
+    session = boto3.Session(aws_access_key_id="tests", aws_secret_access_key="tests", region_name=REGION)
+    return AwsClients(region=REGION, endpoint=endpoint, session=session)
+
+
+def write_glue_table(catalog: GlueCatalog, name: str, rows: int) -> None:
+    """Commit as the Glue job does: through Iceberg, into the Glue catalog."""
+    iceberg = catalog._open()
+    namespace, _, table = name.partition(".")
+    database = f"{catalog._config.database_prefix}{namespace}"
+    iceberg.create_namespace_if_not_exists(database)
+    data = pa.table({"id": pa.array(range(rows), pa.int64())})
+    location = f"{catalog._config.warehouse}/{namespace}/{table}"
+    iceberg.create_table(f"{database}.{table}", data.schema, location=location).append(data)
+
+
+@pytest.fixture(params=["fake", "iceberg", "glue"])
 def catalog(request: pytest.FixtureRequest) -> Catalog:
     """A catalog with three tables."""
     if request.param == "fake":
         return FakeCatalog(
             [TablePin(table=name, metadata_location=f"{name}.json", snapshot_id=1, rows=n) for name, n in ROWS.items()]
         )
+    if request.param == "glue":
+        glue = glue_catalog(request.getfixturevalue("aws_endpoint"))
+        for name, rows in ROWS.items():
+            write_glue_table(glue, name, rows)
+        return glue
     lake: LakeConfig = request.getfixturevalue("lake")
     for name, rows in ROWS.items():
         write_table(lake, name, {"id": "bigint"}, f"SELECT i AS id FROM range({rows}) AS t(i)")
@@ -80,4 +123,44 @@ def test_no_answer_is_told_apart_from_no_table(tmp_path: Path) -> None:
     with pytest.raises(CatalogUnavailableError):
         catalog.tables("gold")
     with pytest.raises(CatalogUnavailableError):
+        catalog.pin(["gold.first"])
+
+
+def test_a_glue_pin_is_readable_without_glue(aws_endpoint: str) -> None:
+    catalog = glue_catalog(aws_endpoint)
+    write_glue_table(catalog, "gold.first", 2)
+    (pin,) = catalog.pin(["gold.first"])
+    assert pin.metadata_location.startswith(f"{catalog._config.warehouse}/gold/first/metadata/")
+    properties = {"s3.endpoint": aws_endpoint, "s3.access-key-id": "tests", "s3.secret-access-key": "tests"}
+    table = StaticTable.from_metadata(pin.metadata_location, properties=properties)
+    assert table.scan(snapshot_id=pin.snapshot_id).count() == 2
+
+
+def test_a_glue_table_whose_metadata_is_gone_is_missing(aws_endpoint: str) -> None:
+    catalog = glue_catalog(aws_endpoint)
+    write_glue_table(catalog, "gold.first", 2)
+    (pin,) = catalog.pin(["gold.first"])
+    bucket, _, key = pin.metadata_location.removeprefix("s3://").partition("/")
+    aws_clients(aws_endpoint).s3.delete_object(Bucket=bucket, Key=key)
+    with pytest.raises(TableMissingError, match="metadata file is gone"):
+        catalog.pin(["gold.first"])
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        (Fault("AccessDeniedException", "not authorized to perform: glue:GetTables"), PermissionDeniedError),
+        (Fault("ThrottlingException"), CatalogUnavailableError),
+        (Fault("InternalServiceException", status=500), CatalogUnavailableError),
+    ],
+)
+def test_what_glue_refuses_is_told_apart(fault: Fault, expected: type[Exception]) -> None:
+    glue = FakeGlue()
+    config = GlueCatalogConfig(database_prefix="lakeside_dev_", warehouse="s3://bucket/lake", region=REGION)
+    catalog = GlueCatalog(glue.client(), config)
+    glue.fail("GetTables", fault)
+    with pytest.raises(expected):
+        catalog.tables("gold")
+    glue.fail("GetTable", fault)
+    with pytest.raises(expected):
         catalog.pin(["gold.first"])

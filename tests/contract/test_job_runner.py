@@ -1,4 +1,4 @@
-"""What every `JobRunner` keeps: over the fake and over child processes."""
+"""What every `JobRunner` keeps: over the fake, child processes, and Glue as its fake answers."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from etl.ports.job_runner import JobId, JobRefusedError, JobRunner, JobSpec, JobState, JobStatus
+from lakehouse_admin.adapters.aws.job_runner import GlueJobRunner
 from lakehouse_admin.adapters.embedded.job_runner import ChildProcessRunner
-from tests.fakes import LOST, RUNNING, FakeJobs, failed, succeeded
+from tests.aws.glue import JOB, FakeGlue
+from tests.fakes import LOST, RUNNING, FakeJobs, FakeStore, failed, succeeded
 
 _JOB = Path(__file__).with_name("job_for_tests.py")
 _PASSWORD = "c4n4ry-p4ssw0rd"
@@ -57,7 +60,33 @@ def end_all(runner: ChildProcessRunner) -> None:
         child.wait(timeout=_DEADLINE_SECONDS)
 
 
-@pytest.fixture(params=[fake_runner, child_process_runner], ids=["fake", "embedded"])
+def glue_runner(_folder: Path) -> GlueJobRunner:
+    """A Glue whose script ends, or hangs, as the job's name says; told to stop, it has stopped."""
+    glue, store = FakeGlue(), FakeStore()
+    glue.stops_at_once = True
+
+    def work(run: dict[str, Any]) -> None:
+        key = run["Arguments"]["--lakeside_key"]
+        asked = json.loads(store.get(f"{key}/spec.json"))
+        store.put(f"{key}/progress.json", b'{"heartbeat_at": "2026-11-23T08:00:00+00:00", "progress": {"rows": 3}}')
+        results: dict[str, dict[str, object]] = {
+            "succeeds": {"state": "succeeded", "result": {"given": asked["arguments"]}},
+            "fails": {
+                "state": "failed",
+                "error_class": "etl.ports.object_store.StoreFullError",
+                "error_message": "no room",
+            },
+        }
+        if asked["name"] in results:
+            store.put(f"{key}/result.json", json.dumps(results[asked["name"]]).encode())
+        states = {"succeeds": "SUCCEEDED", "fails": "FAILED", "dies": "FAILED"}
+        run["JobRunState"] = states.get(asked["name"], "RUNNING")
+
+    glue.on_start = work
+    return GlueJobRunner(glue.client(), store=store, job_name=JOB, defaults={"lake_uri": "/lake"}, now=glue.clock.now)
+
+
+@pytest.fixture(params=[fake_runner, child_process_runner, glue_runner], ids=["fake", "embedded", "glue"])
 def runner(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[JobRunner]:
     made: JobRunner = request.param(tmp_path)
     yield made

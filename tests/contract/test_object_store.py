@@ -6,16 +6,33 @@ import random
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSResponse
 from botocore.config import Config
-from moto.server import ThreadedMotoServer
+from botocore.exceptions import NoRegionError
 
 from etl.bronze.directory import DirectoryStore
-from etl.ports.object_store import ObjectExistsError, ObjectInfo, ObjectMissingError, ObjectStore, StoreUnavailableError
-from lakehouse_admin.adapters.aws.object_store import S3Store
+from etl.errors import LakehouseError
+from etl.ports.object_store import (
+    ObjectExistsError,
+    ObjectInfo,
+    ObjectMissingError,
+    ObjectStore,
+    StoreFullError,
+    StoreUnavailableError,
+)
+from lakehouse_admin.adapters.aws.clients import AwsClients
+from lakehouse_admin.adapters.aws.errors import (
+    CredentialsError,
+    PermissionDeniedError,
+    WrongRegionError,
+    aws_errors,
+)
+from lakehouse_admin.adapters.aws.object_store import BucketMissingError, S3Store
+from tests.aws.service import _Raw
 from tests.fakes import FakeStore
 
 if TYPE_CHECKING:
@@ -25,15 +42,6 @@ pytestmark = pytest.mark.integration
 
 LARGE = random.Random(1).randbytes(20 * 1024 * 1024)
 """Larger than two parts of a multipart upload."""
-
-
-@pytest.fixture(scope="session")
-def s3_endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 def s3_client(endpoint: str) -> S3Client:
@@ -54,7 +62,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ObjectStor
     elif request.param == "directory":
         yield DirectoryStore(tmp_path / "bronze")
     else:
-        client = s3_client(request.getfixturevalue("s3_endpoint"))
+        client = s3_client(request.getfixturevalue("aws_endpoint"))
         bucket = f"bucket-{random.SystemRandom().getrandbits(64):x}"
         client.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
         yield S3Store(client, bucket=bucket, prefix="lake/bronze")
@@ -219,15 +227,15 @@ def test_s3_that_does_not_answer_is_unavailable():
     client.close()
 
 
-def test_s3_without_its_bucket_is_unavailable_not_empty(s3_endpoint: str):
-    client = s3_client(s3_endpoint)
-    with pytest.raises(StoreUnavailableError, match="NoSuchBucket"):
+def test_s3_without_its_bucket_is_missing_not_empty(aws_endpoint: str):
+    client = s3_client(aws_endpoint)
+    with pytest.raises(BucketMissingError, match="no-such-bucket"):
         list(S3Store(client, bucket="no-such-bucket").list(""))
     client.close()
 
 
-def test_an_unfinished_upload_is_given_back(s3_endpoint: str):
-    client = s3_client(s3_endpoint)
+def test_an_unfinished_upload_is_given_back(aws_endpoint: str):
+    client = s3_client(aws_endpoint)
     client.create_bucket(Bucket="uploads", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
     with pytest.raises(KeyError), S3Store(client, bucket="uploads").writer("a") as file:  # noqa: PT012
         file.write(LARGE)
@@ -242,3 +250,84 @@ def test_addresses_name_the_object(tmp_path: Path):
     assert S3Store(client, bucket="bucket", prefix="/lake/").uri("a/b") == "s3://bucket/lake/a/b"
     assert S3Store(client, bucket="bucket").uri("a/b") == "s3://bucket/a/b"
     client.close()
+
+
+class TestS3:
+    """What S3 is told with every request, and what it refuses."""
+
+    @pytest.fixture
+    def client(self) -> Iterator[S3Client]:
+        client = s3_client("http://127.0.0.1:1")
+        yield client
+        client.close()
+
+    def test_every_request_names_the_bucket_and_its_owner(self, aws_endpoint: str):
+        client = s3_client(aws_endpoint)
+        client.create_bucket(Bucket="owned", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+        seen: list[dict[str, Any]] = []
+        client.meta.events.register("provide-client-params.s3", lambda params, **_: seen.append(params))
+        store = S3Store(client, bucket="owned", account="123456789012", kms_key="alias/lakeside")
+        store.put("small", b"body")
+        with store.writer("large") as file:
+            file.write(LARGE)
+        with pytest.raises(KeyError), store.writer("given up") as file:  # noqa: PT012 - given up half-way
+            file.write(LARGE)
+            raise KeyError
+        store.get("small")
+        list(store.list(""))
+        store.delete("small")
+        assert len(seen) > 10
+        assert all(asked["ExpectedBucketOwner"] == "123456789012" for asked in seen)
+        begun = [asked for asked in seen if "IfNoneMatch" in asked and "MultipartUpload" not in asked]
+        assert all(asked["SSEKMSKeyId"] == "alias/lakeside" and asked["BucketKeyEnabled"] for asked in begun)
+        assert client.head_object(Bucket="owned", Key="large")["ServerSideEncryption"] == "aws:kms"
+        client.close()
+
+    @pytest.mark.parametrize(
+        ("code", "status", "expected"),
+        [
+            ("AccessDenied", 403, PermissionDeniedError),  # Also what S3 says of a bucket that is not ours.
+            ("InvalidAccessKeyId", 403, CredentialsError),
+            ("ExpiredToken", 400, CredentialsError),
+            ("AuthorizationHeaderMalformed", 400, WrongRegionError),
+            ("SlowDown", 503, StoreUnavailableError),
+            ("InternalError", 500, StoreUnavailableError),
+            ("NoSuchBucket", 404, BucketMissingError),
+            ("QuotaExceeded", 507, StoreFullError),
+        ],
+    )
+    def test_what_s3_refuses_is_told_apart(
+        self, client: S3Client, code: str, status: int, expected: type[LakehouseError]
+    ):
+        body = f"<Error><Code>{code}</Code><Message>Because of the script.</Message></Error>".encode()
+
+        def answer(**_: Any) -> AWSResponse:
+            return AWSResponse("http://127.0.0.1", status, {}, _Raw(body))  # type: ignore[arg-type]
+
+        client.meta.events.register("before-send.s3", answer)
+        store = S3Store(client, bucket="bucket", account="123456789012")
+        for ask in (lambda: store.get("key"), lambda: list(store.list("")), lambda: store.put("key", b"")):
+            with pytest.raises(expected) as caught:
+                ask()
+            assert caught.value.guidance
+        with pytest.raises(expected), store.writer("key") as file:
+            file.write(b"half")
+
+    def test_nobody_answering_is_unavailable(self, client: S3Client):
+        with pytest.raises(StoreUnavailableError, match="did not answer"):
+            S3Store(client, bucket="bucket").get("key")
+
+    def test_no_credentials_are_a_persons_to_give(self, monkeypatch: pytest.MonkeyPatch):
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+        monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
+        client = AwsClients(region="eu-central-1", endpoint="http://127.0.0.1:1").s3
+        with pytest.raises(CredentialsError, match="no usable AWS credentials"):
+            S3Store(client, bucket="bucket").get("key")
+        client.close()
+
+    def test_a_region_that_is_none_is_named(self):
+        with pytest.raises(WrongRegionError), aws_errors("S3", unavailable=StoreUnavailableError):
+            raise NoRegionError

@@ -1,4 +1,6 @@
-"""One suite for every `QueryEngine`, and what the embedded one must never do: show another tenant's rows.
+"""One suite for every `QueryEngine`: DuckDB over files, and Athena as its fake answers.
+
+What none must ever do is show another tenant's rows.
 
 Tenant 1 has rows marked ALPHA, tenant 2 rows marked BRAVO. Hostile SQL is tried twice: as
 a reader would send it, and past the parser's check, straight into tenant 1's sandbox.
@@ -6,6 +8,7 @@ a reader would send it, and past the parser's check, straight into tenant 1's sa
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +16,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -28,7 +32,12 @@ from etl.ports.query_engine import (
     SnapshotGoneError,
     Value,
 )
+from lakehouse_admin.adapters.aws.athena_select import constant
+from lakehouse_admin.adapters.aws.errors import CredentialsError, PermissionDeniedError, RequestRefusedError
+from lakehouse_admin.adapters.aws.query_engine import AthenaConfig, AthenaQueryEngine, QueryTooLargeError
 from lakehouse_admin.adapters.embedded.query_engine import DuckDBQueryEngine, _PinnedTable, _Sandbox
+from tests.aws.athena import DATABASE, WORKGROUP, Execution, FakeAthena
+from tests.aws.service import Fault
 from tests.lakes import lake_in, write_table
 from tests.servers import Servers
 
@@ -62,8 +71,40 @@ def publication(lake: LakeConfig) -> Publication:
 
 
 @pytest.fixture
-def engine(lake: LakeConfig) -> QueryEngine:
+def embedded(lake: LakeConfig) -> DuckDBQueryEngine:
     return DuckDBQueryEngine(lake)
+
+
+@pytest.fixture(scope="module")
+def athena(publication: Publication) -> FakeAthena:
+    """Athena over the same rows, at the same snapshots; its executions pile up over the module."""
+    fake = FakeAthena()
+    goals = "SELECT CAST(2 AS BIGINT) AS tenant_id, 'BRAVO' AS goal"
+    selects = {"revenue": ROWS, "goals": goals, "platform": "SELECT CAST(2 AS BIGINT) AS tenants"}
+    for pin in publication.pins:
+        model = pin.table.partition(".")[2]
+        fake.add(model, pin.snapshot_id, selects[model])
+    return fake
+
+
+def athena_engine(fake: FakeAthena, **options: Any) -> AthenaQueryEngine:
+    return AthenaQueryEngine(
+        fake.client(),
+        AthenaConfig(workgroup=WORKGROUP, catalog="AwsDataCatalog", database=DATABASE, **options),
+        tenant_tables=lambda: {"gold.revenue": True, "gold.goals": True, "gold.platform": False},
+        now=fake.clock.now,
+        monotonic=fake.clock.monotonic,
+        sleep=fake.clock.sleep,
+    )
+
+
+@pytest.fixture(params=["embedded", "athena"])
+def engine(request: pytest.FixtureRequest) -> QueryEngine:
+    if request.param == "embedded":
+        embedded: DuckDBQueryEngine = request.getfixturevalue("embedded")
+        return embedded
+    fake: FakeAthena = request.getfixturevalue("athena")
+    return athena_engine(fake)
 
 
 def published(number: int, *pins: TablePin) -> Publication:
@@ -124,6 +165,17 @@ def test_parameters_are_bound(
     assert len(ask(engine, publication, sql, parameter).rows) == rows
 
 
+def test_pages_go_on_where_the_page_before_ended(engine: QueryEngine, publication: Publication) -> None:
+    sql = "SELECT mark FROM gold.revenue WHERE mark <> ? ORDER BY day LIMIT ? OFFSET ?"
+    pages = [ask(engine, publication, sql, "ALPHA0", 3, offset).rows for offset in (0, 3, 6)]
+    assert pages == [(("ALPHA2",), ("ALPHA4",), ("ALPHA6",)), (("ALPHA8",),), ()]
+
+
+def test_a_question_mark_in_a_text_takes_no_parameter(engine: QueryEngine, publication: Publication) -> None:
+    sql = "SELECT ':lakeside_parameter_0 ?' AS text FROM gold.revenue WHERE mark = ? -- ? no"
+    assert ask(engine, publication, sql, "ALPHA0").rows == ((":lakeside_parameter_0 ?",),)
+
+
 def test_a_platform_table_is_for_no_tenant(engine: QueryEngine, publication: Publication) -> None:
     with pytest.raises(QueryRefusedError, match="platform"):
         ask(engine, publication, "SELECT * FROM gold.platform")
@@ -142,34 +194,34 @@ def test_what_does_not_compute_is_refused(engine: QueryEngine, publication: Publ
         ask(engine, publication, sql)
 
 
-def test_an_old_publication_answers_as_it_did(lake: LakeConfig, engine: QueryEngine) -> None:
+def test_an_old_publication_answers_as_it_did(lake: LakeConfig, embedded: QueryEngine) -> None:
     sql = "SELECT SUM(revenue) FROM gold.moving"
     older = published(1, write_table(lake, "gold.moving", REVENUE, ROWS))
-    before = ask(engine, older, sql).rows
+    before = ask(embedded, older, sql).rows
     newer = published(2, write_table(lake, "gold.moving", REVENUE, ROWS.replace("1.10", "2.20")))
-    assert ask(engine, newer, sql).rows == ((Decimal("44.00"),),)
-    assert ask(engine, older, sql).rows == before == ((Decimal("22.00"),),)
+    assert ask(embedded, newer, sql).rows == ((Decimal("44.00"),),)
+    assert ask(embedded, older, sql).rows == before == ((Decimal("22.00"),),)
     assert ask(DuckDBQueryEngine(lake), older, sql).rows == before
 
 
 @pytest.mark.parametrize("pattern", ["metadata/*.metadata.json", "metadata/snap-*.avro", "data/**/*.parquet"])
 @pytest.mark.parametrize("asked_before", [False, True])
 def test_files_that_are_gone_are_named_as_such(
-    lake: LakeConfig, engine: QueryEngine, pattern: str, asked_before: bool
+    lake: LakeConfig, embedded: QueryEngine, pattern: str, asked_before: bool
 ) -> None:
     doomed = published(1, write_table(lake, "gold.doomed", REVENUE, ROWS))
     sql = "SELECT * FROM gold.doomed"
     if asked_before:
-        ask(engine, doomed, sql)
+        ask(embedded, doomed, sql)
     hidden = list(Path(doomed.pins[0].metadata_location).parents[1].glob(pattern))
     for path in hidden:
         path.rename(f"{path}.hidden")
     try:
         if asked_before and not pattern.startswith("data"):
-            assert len(ask(engine, doomed, sql).rows) == 5, "the plan is remembered"
+            assert len(ask(embedded, doomed, sql).rows) == 5, "the plan is remembered"
         else:
             with pytest.raises(SnapshotGoneError):
-                ask(engine, doomed, sql)
+                ask(embedded, doomed, sql)
     finally:
         for path in hidden:
             Path(f"{path}.hidden").rename(path)
@@ -274,10 +326,10 @@ def test_a_greedy_query_is_refused(lake: LakeConfig, publication: Publication) -
         ask(engine, publication, f"SELECT COUNT(*) FROM (SELECT DISTINCT {marks} FROM {tables})")
 
 
-def test_a_long_answer_is_refused(engine: QueryEngine, publication: Publication) -> None:
+def test_a_long_answer_is_refused(embedded: QueryEngine, publication: Publication) -> None:
     tables = ", ".join(f"gold.revenue AS r{i}" for i in range(8))
     with pytest.raises(QueryRefusedError, match="rows"):
-        ask(engine, publication, f"SELECT r0.mark FROM {tables}")
+        ask(embedded, publication, f"SELECT r0.mark FROM {tables}")
 
 
 def test_many_threads_get_their_own_answers(engine: QueryEngine, publication: Publication) -> None:
@@ -290,3 +342,192 @@ def test_many_threads_get_their_own_answers(engine: QueryEngine, publication: Pu
 
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(check, range(60)))
+
+
+class TestAthena:
+    """What only Athena has: executions with states of their own, tokens, pages, bytes that cost."""
+
+    SQL = "SELECT COUNT(*) FROM gold.revenue"
+
+    @pytest.fixture
+    def fake(self, publication: Publication) -> FakeAthena:
+        """An Athena nobody has asked before, over gold.revenue."""
+        fake = FakeAthena()
+        fake.add("revenue", publication.pin("gold.revenue").snapshot_id, ROWS)
+        return fake
+
+    def test_pages_are_read_to_the_end_and_the_header_once(self, fake: FakeAthena, publication: Publication) -> None:
+        tables = ", ".join(f"gold.revenue AS r{i}" for i in range(5))
+        result = ask(athena_engine(fake), publication, f"SELECT r0.mark, r4.mark AS other FROM {tables}")
+        assert len(result.rows) == 5**5
+        assert result.columns == ("mark", "other")
+        assert fake.times_asked("GetQueryResults") == 4
+
+    def test_a_long_answer_is_refused(self, fake: FakeAthena, publication: Publication) -> None:
+        tables = ", ".join(f"gold.revenue AS r{i}" for i in range(5))
+        with pytest.raises(QueryRefusedError, match="at most 1000 rows"):
+            ask(athena_engine(fake, max_rows=1000), publication, f"SELECT r0.mark FROM {tables}")
+        assert fake.times_asked("GetQueryResults") == 2, "what nobody gets is not fetched"
+
+    def test_the_tenant_is_a_bound_parameter_and_the_snapshot_is_the_published_one(
+        self, fake: FakeAthena, publication: Publication
+    ) -> None:
+        sql = "WITH own AS (SELECT mark FROM gold.revenue WHERE day < ?) SELECT COUNT(*) FROM own WHERE mark <> ?"
+        ask(athena_engine(fake), publication, sql, date(2026, 1, 3), "it's")
+        _, asked = fake.asked[0]
+        assert asked["ExecutionParameters"] == ["1", "DATE '2026-01-03'", "'it''s'"]
+        assert f"FOR VERSION AS OF {publication.pin('gold.revenue').snapshot_id}" in asked["QueryString"]
+        assert "it's" not in asked["QueryString"]
+
+    def test_asking_again_in_the_same_minute_is_the_same_execution(
+        self, fake: FakeAthena, publication: Publication
+    ) -> None:
+        assert ask(athena_engine(fake), publication, self.SQL).rows == ((5,),)
+        assert ask(athena_engine(fake), publication, self.SQL).rows == ((5,),)
+        assert len(fake.executions) == 1
+        ask(athena_engine(fake), publication, self.SQL, tenant_id=2)
+        assert len(fake.executions) == 2, "another tenant's question is another question"
+        fake.clock.advance(60)
+        ask(athena_engine(fake), publication, self.SQL)
+        assert len(fake.executions) == 3
+
+    def test_a_query_that_takes_too_long_is_cancelled_and_asked_anew(
+        self, fake: FakeAthena, publication: Publication
+    ) -> None:
+        fake.script = lambda execution: setattr(execution, "states", ["QUEUED", "RUNNING"])
+        engine = athena_engine(fake, timeout_seconds=5.0)
+        with pytest.raises(QueryUnavailableError, match="too long"):
+            ask(engine, publication, self.SQL)
+        (first,) = fake.executions.values()
+        assert first.state == "CANCELLED"
+        assert sum(fake.clock.slept) >= 5
+        fake.script = lambda _execution: None
+        assert ask(engine, publication, self.SQL).rows == ((5,),), "the cancelled one is nobody's answer"
+
+    def test_a_failure_of_athenas_own_is_tried_once_more(self, fake: FakeAthena, publication: Publication) -> None:
+        def fail_first(execution: Execution) -> None:
+            if len(fake.executions) == 1:
+                execution.states, execution.reason = ["FAILED"], "GENERIC_INTERNAL_ERROR"
+                execution.error = {"ErrorCategory": 1, "ErrorType": 1, "Retryable": True}
+
+        fake.script = fail_first
+        assert ask(athena_engine(fake), publication, self.SQL).rows == ((5,),)
+
+    @pytest.mark.parametrize(
+        ("state", "reason", "error", "expected"),
+        [
+            ("CANCELLED", "Bytes scanned limit was exceeded", {}, QueryTooLargeError),
+            ("CANCELLED", "Query cancelled by user", {}, QueryUnavailableError),
+            (
+                "FAILED",
+                "SYNTAX_ERROR: line 1:8: Column 'x' cannot be resolved",
+                {"ErrorCategory": 2},
+                QueryRefusedError,
+            ),
+            ("FAILED", "Iceberg snapshot ID does not exist: 1", {"ErrorCategory": 2}, SnapshotGoneError),
+            ("FAILED", "ICEBERG_MISSING_METADATA: Metadata not found", {"ErrorCategory": 2}, SnapshotGoneError),
+            (
+                "FAILED",
+                "Access Denied (Service: Amazon S3; Status Code: 403)",
+                {"ErrorCategory": 3},
+                PermissionDeniedError,
+            ),
+            ("FAILED", "Query exhausted resources at this scale factor", {"ErrorCategory": 1}, QueryUnavailableError),
+            (
+                "FAILED",
+                "Query timeout",
+                {"ErrorCategory": 2, "ErrorType": 206, "Retryable": True},
+                QueryUnavailableError,
+            ),
+        ],
+    )
+    def test_every_end_has_its_error(
+        self,
+        fake: FakeAthena,
+        publication: Publication,
+        *,
+        state: str,
+        reason: str,
+        error: dict[str, Any],
+        expected: type,
+    ) -> None:
+        def end(execution: Execution) -> None:
+            execution.states, execution.reason, execution.error = ["QUEUED", "RUNNING", state], reason, error
+
+        fake.script = end
+        with pytest.raises(expected) as caught:
+            ask(athena_engine(fake), publication, self.SQL)
+        assert caught.value.guidance
+
+    def test_values_of_every_kind_survive_the_way_as_text(self, fake: FakeAthena, publication: Publication) -> None:
+        values: list[Value] = [
+            True, False, -7, 2**40, 1.5, -1e300, Decimal("-12.30"), "", "é'\"\n,\\", date(1, 1, 1),
+            datetime(2026, 3, 29, 2, 30, 0, 123456, tzinfo=UTC), datetime(2026, 3, 29, 2, 30), None,  # noqa: DTZ001 - a timestamp without a zone
+        ]  # fmt: skip
+        for value in values:
+            sql = "SELECT COUNT(*) FROM gold.revenue WHERE ? IS NOT DISTINCT FROM ?"
+            assert ask(athena_engine(fake), publication, sql, value, value).rows == ((5,),)
+        assert [constant(value) for value in values] == [
+            "TRUE", "FALSE", "-7", "1099511627776", "DOUBLE '1.5'", "DOUBLE '-1e+300'", "DECIMAL '-12.30'", "''",
+            "'é''\"\n,\\'", "DATE '0001-01-01'", "TIMESTAMP '2026-03-29 02:30:00.123456 UTC'",
+            "TIMESTAMP '2026-03-29 02:30:00.000000'", "NULL",
+        ]  # fmt: skip
+
+    @pytest.mark.parametrize("value", ["x" * 1100, "a\0b", Decimal("NaN")])
+    def test_a_value_that_cannot_be_bound_is_refused(
+        self, fake: FakeAthena, publication: Publication, value: Value
+    ) -> None:
+        with pytest.raises(QueryRefusedError):
+            ask(athena_engine(fake), publication, "SELECT 1 AS one FROM gold.revenue WHERE mark = ?", value)
+        assert not fake.asked
+
+    @pytest.mark.parametrize(
+        ("kind", "text", "value"),
+        [
+            ("timestamp with time zone", "2026-01-01 00:30:00.000 UTC", datetime(2026, 1, 1, 0, 30, tzinfo=UTC)),
+            ("timestamp with time zone", "2026-01-01 01:30:00.000 +01:00", datetime(2026, 1, 1, 0, 30, tzinfo=UTC)),
+            (
+                "timestamp with time zone",
+                "2026-07-01 02:30:00.000 Europe/Berlin",
+                datetime(2026, 7, 1, 0, 30, tzinfo=UTC),
+            ),
+            ("timestamp", "2026-01-01 00:30:00.000", datetime(2026, 1, 1, 0, 30)),  # noqa: DTZ001
+            ("double", "NaN", None),
+        ],
+    )
+    def test_text_is_read_by_its_column_type(
+        self, fake: FakeAthena, publication: Publication, kind: str, text: str, value: Value
+    ) -> None:
+        def answer(execution: Execution) -> None:
+            execution.columns, execution.rows = [("x", kind)], [(text,)]
+
+        fake.script = answer
+        ((found,),) = ask(athena_engine(fake), publication, "SELECT mark AS x FROM gold.revenue").rows
+        assert found == value or (isinstance(found, float) and math.isnan(found))
+
+    def test_values_that_are_not_plain_are_refused(self, fake: FakeAthena, publication: Publication) -> None:
+        fake.script = lambda execution: setattr(execution, "columns", [("x", "array")])
+        with pytest.raises(QueryRefusedError, match="array"):
+            ask(athena_engine(fake), publication, "SELECT mark AS x FROM gold.revenue")
+
+    @pytest.mark.parametrize(
+        ("fault", "expected"),
+        [
+            (Fault("TooManyRequestsException"), QueryUnavailableError),
+            (Fault("InternalServerException", status=500), QueryUnavailableError),
+            (
+                Fault("AccessDeniedException", "not authorized to perform: athena:StartQueryExecution"),
+                PermissionDeniedError,
+            ),
+            (Fault("UnrecognizedClientException"), CredentialsError),
+            (Fault("InvalidRequestException", "WorkGroup lakeside-dev is not found."), RequestRefusedError),
+        ],
+    )
+    def test_what_athena_refuses_is_told_apart(
+        self, fake: FakeAthena, publication: Publication, fault: Fault, expected: type
+    ) -> None:
+        fake.fail("StartQueryExecution", fault)
+        with pytest.raises(expected) as caught:
+            ask(athena_engine(fake), publication, self.SQL)
+        assert caught.value.guidance
+        assert not fake.executions

@@ -1,4 +1,4 @@
-"""What every `Replicator` keeps: over the fake, and over full-load jobs of a job runner."""
+"""What every `Replicator` keeps: over the fake, full-load jobs of a job runner, and DMS as its fake answers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ import pytest
 from etl.contracts.table import TableId
 from etl.ports.job_runner import JobId, JobState, JobStatus
 from etl.ports.replicator import LoadState, LoadStatus, Replicator, SourceNotReadyError
+from lakehouse_admin.adapters.aws.dms import dms_task
+from lakehouse_admin.adapters.aws.replicator import DmsReplicator
 from lakehouse_admin.adapters.embedded.replicator import JobReplicator
+from tests.aws.dms import REPLICATION, TASK, FakeDms
 from tests.fakes import LOST, FakeJobs, FakeReplicator, FakeStore, failed, succeeded
 
 _RESULT = {
@@ -67,7 +70,41 @@ def fake() -> Case:
     return Case(replicator=replicator, started=lambda: len(replicator.requests), end=end)
 
 
-@pytest.fixture(params=[fake, embedded])
+def aws(arn: str) -> Case:
+    dms, jobs = FakeDms(), FakeJobs()
+    replicator = DmsReplicator(
+        dms_task(dms.client(), arn),
+        jobs=jobs,
+        store=FakeStore(),
+        tables=[TableId.parse("orders")],
+        landing_uri="s3://bucket/landing",
+        now=dms.clock.now,
+    )
+    ends = {LoadState.SUCCEEDED: succeeded(_RESULT), LoadState.FAILED: failed(SourceNotReadyError, "Set wal_level.")}
+
+    def end(state: LoadState) -> None:
+        dms.event("started")
+        dms.load("orders", rows=5)
+        dms.finish_load()
+        dms.event("finished", reason="FULL_LOAD_ONLY_FINISHED")
+        assert replicator.load_status("request-1").state is LoadState.RUNNING, "the intake has begun"
+        jobs.end(JobId("request-1"), ends[state])
+
+    def started() -> int:
+        return dms.times_asked("StartReplicationTask") + dms.times_asked("StartReplication")
+
+    return Case(replicator=replicator, started=started, end=end)
+
+
+def dms_on_an_instance() -> Case:
+    return aws(TASK)
+
+
+def dms_serverless() -> Case:
+    return aws(REPLICATION)
+
+
+@pytest.fixture(params=[fake, embedded, dms_on_an_instance, dms_serverless])
 def case(request: pytest.FixtureRequest) -> Case:
     made: Case = request.param()
     made.replicator.start_full_load(request_id="request-1")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Literal
 
 import psycopg
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Route, expect
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Route, expect
 
 from tests.stack import Stack
 
@@ -18,6 +19,7 @@ pytestmark = pytest.mark.e2e
 TABLES = ("customers", "events", "invoices", "order_items", "orders", "products", "subscriptions", "tenants")
 STAGES = ("replicate", "silver", "quality", "gold", "publish")
 _RUN_MS = 120_000
+_WATCHED_SECONDS = 40
 
 
 @pytest.fixture
@@ -56,11 +58,18 @@ def signed_in(
 @contextmanager
 def waiting_source(stack: Stack) -> Iterator[None]:
     """Keep the source busy: a full load waits for every transaction that has written something."""
+    with owner(stack) as connection:
+        connection.execute("SELECT pg_current_xact_id()")
+        yield
+
+
+@contextmanager
+def owner(stack: Stack) -> Iterator[psycopg.Connection]:
+    """Connect to the stack's database as its owner; what was done is kept."""
     lines = stack.folder.environment_file.read_text(encoding="utf-8").splitlines()
     (url,) = [line.removeprefix("DATABASE_URL=") for line in lines if line.startswith("DATABASE_URL=")]
     with psycopg.connect(url) as connection:
-        connection.execute("SELECT pg_current_xact_id()")
-        yield
+        yield connection
 
 
 def start_run(page: Page) -> None:
@@ -112,7 +121,86 @@ def test_a_run_is_cancelled(staff: Page, stack: Stack):
         staff.get_by_role("button", name="Cancel run").click()
         expect(staff.locator(".lk-verdict")).to_have_text("Cancelled", timeout=_RUN_MS)
 
-    expect(staff.get_by_text("Stopped; readers keep the previous publication.")).to_be_visible()
+    expect(staff.get_by_text(re.compile(r"Stopped\..* Readers keep Publication \d+\."))).to_be_visible()
+
+
+def press(page: Page, control: Locator) -> None:
+    """Use the keyboard alone."""
+    control.focus()
+    expect(control).to_be_focused()
+    page.keyboard.press("Enter")
+
+
+def test_a_waiting_run_stands_in_the_queue(staff: Page, stack: Stack):
+    with waiting_source(stack):
+        start_run(staff)
+        staff.goto("admin/queue/")
+        row = staff.locator("tr[data-run]")
+        expect(row).to_have_attribute("data-state", "running")
+        expect(staff.get_by_text(re.compile(r"The lake is written by run-\d+\."))).to_be_visible()
+        press(staff, row.get_by_role("link", name=re.compile("Cancel")))
+        press(staff, staff.get_by_role("button", name=re.compile("Cancel")))
+        expect(staff.locator(".lk-verdict")).to_have_text("Cancelled", timeout=_RUN_MS)
+
+    staff.goto("admin/queue/")
+    expect(staff.get_by_text("No run is on its way")).to_be_visible()
+
+
+def test_a_table_is_paused_and_resumed_by_keyboard_and_the_audit_log_knows(staff: Page, stack: Stack):
+    staff.goto("admin/lakehouse_admin/tablestate/")
+    row = staff.locator('tr[data-table="public.events"]')
+    expect(row).to_have_attribute("data-state", "following")
+
+    for verb, state in {"Pause": "paused", "Resume": "following"}.items():
+        press(staff, row.get_by_role("link", name=verb))
+        expect(staff.get_by_role("heading", name=f"{verb} public.events").first).to_be_visible()
+        press(staff, staff.get_by_role("button", name=verb))
+        expect(row).to_have_attribute("data-state", state)
+
+    staff.goto("admin/lakehouse_admin/auditentry/?q=public.events")
+    for text in ("Table paused", "Table resumed", stack.users[0].email):
+        expect(staff.locator("#result_list").get_by_text(text).first).to_be_visible()
+
+
+def test_an_alert_is_opened_acknowledged_and_ends_with_its_cause(staff: Page, stack: Stack):
+    with owner(stack) as connection:
+        connection.execute(
+            "UPDATE lakehouse_tables SET state = 'failed', reason = 'A column was narrowed.'"
+            " WHERE \"table\" = 'public.products'"
+        )
+    alert = staff.get_by_role("link", name="public.products failed")
+
+    def looked() -> bool:
+        staff.goto("admin/")
+        return alert.count() == 1
+
+    wait_for(looked)
+    alert.click()
+    expect(staff.get_by_text("A column was narrowed.")).to_be_visible()
+    press(staff, staff.get_by_role("link", name="Acknowledge"))
+    press(staff, staff.get_by_role("button", name="Acknowledge"))
+    expect(staff.locator(".lk-verdict")).to_contain_text("Acknowledged")
+    address = staff.url
+
+    staff.goto("admin/lakehouse_admin/tablestate/")
+    row = staff.locator('tr[data-table="public.products"]')
+    expect(row).to_contain_text("A column was narrowed.")
+    row.get_by_role("link", name="Resume").click()
+    staff.get_by_role("button", name="Resume").click()
+
+    def resolved() -> bool:
+        staff.goto(address)
+        return "Resolved" in staff.locator(".lk-verdict").inner_text()
+
+    wait_for(resolved)
+
+
+def wait_for(is_so: Callable[[], bool]) -> None:
+    """Look again until it is so; promises are looked after every ten seconds."""
+    deadline = time.monotonic() + _WATCHED_SECONDS
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
 
 
 def test_a_silent_server_is_said(browser: Browser, stack: Stack):
@@ -140,6 +228,15 @@ def test_every_page_in_both_schemes(browser: Browser, stack: Stack, scheme: Lite
         page.locator('svg a[href="?of=gold.daily_revenue"]').focus()
         page.keyboard.press("Enter")
         expect(page.locator('tr[data-node="gold.daily_revenue.revenue"]')).to_contain_text("silver.orders.total")
+        for link, address in {
+            "Queue": "queue",
+            "Tables": "tablestate",
+            "Alerts": "alert",
+            "Audit log": "auditentry",
+        }.items():
+            page.locator("#nav-sidebar").get_by_text(link, exact=True).click()
+            expect(page).to_have_url(re.compile(f"/{address}/"))
+        expect(page.get_by_text("Run requested").first).to_be_visible()
         page.goto("admin/lakehouse_admin/pipelinerun/1/change/")
         expect(page.get_by_role("heading", name="Rows by table")).to_be_visible()
         ground = page.locator(".lk-card").first.evaluate("card => getComputedStyle(card).backgroundColor")

@@ -47,6 +47,7 @@ class JobReplicator:
             error_class=_error_class(status),
             error_message=status.error_message or status.exit_reason,
             log_tail=status.log_tail,
+            heartbeat_at=status.heartbeat_at,
         )
 
     def cancel_full_load(self, request_id: str) -> None:

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from etl.jobs.full_load import FullLoadArguments, run
 from etl.jobs.progress import Progress
 from etl.ports.object_store import ObjectStore
 from etl.ports.replicator import SourceUnavailableError
-from etl.replicate.full_load import LoadRunningError, TableMovedError, full_load
+from etl.replicate.full_load import FullLoad, LoadRunningError, TableMovedError, full_load
 from etl.replicate.snapshot import Snapshot, export_snapshot
 from tests.integration.etl.bronze import load, read, visible_loads
 from tests.integration.etl.conftest import Source
@@ -42,6 +42,19 @@ def wait_until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "the awaited state did not come"
         time.sleep(0.002)
+
+
+def load_after(source: Source, store: DirectoryStore, *names: str, request_id: str) -> FullLoad:
+    """Load once the source has noticed that the load before is dead."""
+    found: list[FullLoad] = []
+
+    def is_done() -> bool:
+        with suppress(LoadRunningError):
+            found.append(load(source, store, *names, request_id=request_id))
+        return bool(found)
+
+    wait_until(is_done)
+    return found[0]
 
 
 @contextmanager
@@ -234,7 +247,7 @@ def test_a_load_killed_on_the_way_is_invisible_and_the_next_one_takes_new_names(
     assert visible_loads(store) == []
 
     small = TableId.parse("small")
-    manifest = load(source, store, "noise", "small", request_id="next").manifest
+    manifest = load_after(source, store, "noise", "small", request_id="next").manifest
     assert visible_loads(store) == [manifest]
     assert [load_number(file.key) for file in manifest.files_of(small)] == [2]
     assert len(read(store, manifest, TableId.parse("noise"), "id")) == 30_000

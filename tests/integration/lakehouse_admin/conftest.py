@@ -15,6 +15,18 @@ from tests.fakes import FakeLakehouse, fake_lakehouse
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 
 
+def empty_control_plane() -> None:
+    """Remove every row, as the owner and past the triggers of append-only tables."""
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("set session_replication_role = replica")
+        cursor.execute(
+            "truncate lakehouse_tables, lakehouse_audit_entries, lakehouse_alerts, lakehouse_alert_deliveries,"
+            " lakehouse_publications, lakehouse_run_events, lakehouse_table_results, lakehouse_check_results,"
+            " lakehouse_stage_runs, lakehouse_runs, lakehouse_pipelines, lakehouse_leases"
+        )
+        cursor.execute("set session_replication_role = default")
+
+
 @pytest.fixture
 def control_plane(django_db_setup: None, django_db_blocker: DjangoDbBlocker, monkeypatch: pytest.MonkeyPatch):
     """Let the test commit; afterwards remove what it left. Messages to Celery are collected, not sent."""
@@ -22,11 +34,7 @@ def control_plane(django_db_setup: None, django_db_blocker: DjangoDbBlocker, mon
     monkeypatch.setattr("lakehouse_admin.enqueue._send", lambda **message: sent.append(message))
     with django_db_blocker.unblock():
         yield sent
-        with connections["owner"].cursor() as cursor:
-            cursor.execute(
-                "truncate lakehouse_publications, lakehouse_run_events, lakehouse_table_results,"
-                " lakehouse_check_results, lakehouse_stage_runs, lakehouse_runs, lakehouse_pipelines"
-            )
+        empty_control_plane()
 
 
 @pytest.fixture
@@ -44,3 +52,9 @@ def run(pipeline: Pipeline) -> PipelineRun:
     from lakehouse_admin.actions.trigger_run import trigger_run
 
     return trigger_run(pipeline=pipeline, trigger=Trigger.CONSOLE, now=NOW)
+
+
+@pytest.fixture
+def patient_readers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Promise nothing: rows of these tests stand at a fixed time, and pages ask what time it is."""
+    monkeypatch.setattr("lakehouse_admin.status.promises.promised_seconds", dict)

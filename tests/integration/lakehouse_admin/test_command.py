@@ -15,6 +15,8 @@ from django.db import connection
 
 from etl.errors import LakehouseError
 from etl.quality.reconcile import Difference, DifferenceKind, TableComparison
+from etl.silver.quarantine import WaitingRows
+from etl.silver.replay import Replayed
 from lakehouse_admin.cli import run as run_verb
 from lakehouse_admin.flow import advance
 from lakehouse_admin.models import PipelineRun
@@ -135,6 +137,7 @@ class TestStatus:
         assert answer.code == 0
         assert answer.out.startswith("Unknown: ")
 
+    @pytest.mark.usefixtures("patient_readers")
     def test_after_a_publication(self, run: PipelineRun, lakehouse: FakeLakehouse):
         advance(run.pk, lakehouse=lakehouse.ports, now=NOW)
 
@@ -242,6 +245,40 @@ class TestReconcile:
 
         assert answer.code == 1
         assert answer.document["equal"] is False
+
+
+class TestQuarantine:
+    def test_refused_rows_are_listed_by_reason(self, monkeypatch: pytest.MonkeyPatch):
+        waiting = WaitingRows(table="orders", reason="bad_key:id", rows=1200, first="public/orders/x.csv.gz, row 7")
+        monkeypatch.setattr("etl.silver.quarantine.waiting_rows", lambda _lake, _tables: (waiting,))
+
+        answer = Answer("quarantine")
+
+        assert answer.code == 1
+        assert "orders" in answer.out
+        assert "1,200" in answer.out
+        assert "row 7" in answer.out
+        assert Answer("quarantine", "list", "--json").document["refused_rows"] == 1200
+
+    def test_a_replay_that_leaves_none_exits_with_0(self, monkeypatch: pytest.MonkeyPatch):
+        asked: list[str] = []
+
+        def replay(_lake: object, _store: object, tables: list[object]) -> tuple[Replayed, ...]:
+            asked.extend(map(str, tables))
+            return (Replayed(table="orders", resolved=3, inserted=2, remaining=0, snapshot_id=1),)
+
+        monkeypatch.setattr("etl.silver.replay.replay_tables", replay)
+
+        answer = Answer("quarantine", "replay", "--table", "orders")
+
+        assert answer.code == 0
+        assert asked == ["public.orders"]
+        assert answer.out.splitlines()[1].split() == ["orders", "3", "2", "0", "0", "0"]
+
+    def test_an_empty_quarantine_says_so(self, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr("etl.silver.quarantine.waiting_rows", lambda _lake, _tables: ())
+
+        assert Answer("quarantine").out == "No row is in quarantine.\n"
 
 
 def test_states_prints_the_page():

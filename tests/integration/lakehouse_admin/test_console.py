@@ -8,11 +8,22 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import URLPattern, reverse
+from django.utils import timezone
 
-from lakehouse_admin.admin import PipelineAdmin, PipelineRunAdmin, PublicationAdmin
+from lakehouse_admin.actions.change_table import fail_table
+from lakehouse_admin.actions.watch import watch
+from lakehouse_admin.admin import (
+    AlertAdmin,
+    AuditEntryAdmin,
+    PipelineAdmin,
+    PipelineRunAdmin,
+    PublicationAdmin,
+    TableStateAdmin,
+)
 from lakehouse_admin.flow import advance
-from lakehouse_admin.models import Pipeline, PipelineRun, PublicationRecord
-from lakehouse_admin.states import PipelineState, RunState, Stage, Trigger
+from lakehouse_admin.models import Alert, AuditEntry, Pipeline, PipelineRun, PublicationRecord, TableState
+from lakehouse_admin.states import AlertState, PipelineState, RunState, Stage, TablePhase, Trigger
+from lakehouse_admin.status.replication import Replication, Standing
 from saas.models import User
 from tests.fakes import RUNNING, FakeLakehouse, failed, reconcile_result, succeeded
 from tests.integration.lakehouse_admin.conftest import NOW
@@ -53,8 +64,8 @@ def console_addresses(run: PipelineRun) -> list[str]:
     """Return every address of the console that is ours, its parameters filled in."""
     from django.contrib import admin
 
-    addresses = [reverse("admin:index")]
-    for kind in (PipelineRunAdmin, PublicationAdmin, PipelineAdmin):
+    addresses = [reverse("admin:index"), reverse("queue")]
+    for kind in (PipelineRunAdmin, PublicationAdmin, PipelineAdmin, TableStateAdmin, AlertAdmin, AuditEntryAdmin):
         model = next(model for model, registered in admin.site._registry.items() if type(registered) is kind)
         for pattern in admin.site._registry[model].get_urls():
             if isinstance(pattern, URLPattern) and pattern.name:
@@ -72,7 +83,7 @@ class TestWhoMaySeeIt:
 
     def test_nobody_but_staff_reaches_any_page(self, outsider: Client, published: PipelineRun):
         addresses = console_addresses(published)
-        assert len(addresses) > 12
+        assert len(addresses) > 30
 
         for address in addresses:
             for answer in (outsider.get(address), outsider.post(address)):
@@ -88,6 +99,7 @@ class TestWhoMaySeeIt:
         for name in ("change", "live", "cancel", "retry"):
             assert client.get(reverse(RUN + name, args=[published.pk])).status_code == 403
         assert client.post(reverse(RUN + "run_now")).status_code == 403
+        assert client.get(reverse("queue")).status_code == 403
 
     def test_staff_who_may_only_look_cannot_act(self, run: PipelineRun):
         viewer = User.objects.create_user("viewer@lakeside.example", "a long pass phrase", is_staff=True)
@@ -182,8 +194,204 @@ class TestActions:
             assert staff.post(reverse(name, args=arguments)).status_code == 403, name
 
 
+TABLE = "admin:lakehouse_admin_tablestate_"
+
+
+@pytest.mark.usefixtures("published")
+class TestTables:
+    def test_every_table_is_listed_with_what_may_be_asked_of_it(self, staff: Client):
+        orders = TableState.objects.get(table="public.orders")
+
+        page = staff.get(reverse(TABLE + "changelist")).text
+
+        assert page.count("data-table=") == 8
+        assert page.count('data-state="following"') == 2  # Those that the source of these tests has.
+        for verb, offered in {"pause": True, "resync": True, "skip": True, "remove": True, "resume": False}.items():
+            assert (reverse(TABLE + verb, args=[orders.pk]) in page) is offered, verb
+
+    @pytest.mark.parametrize(
+        ("verb", "state", "action"),
+        [
+            ("pause", TablePhase.PAUSED, "table_paused"),
+            ("skip", TablePhase.SKIPPED, "table_skipped"),
+            ("remove", TablePhase.REMOVED, "table_removed"),
+            ("resync", TablePhase.RESYNCING, "table_resynced"),
+        ],
+    )
+    def test_a_verb_asks_then_acts_in_the_persons_name(self, staff: Client, verb: str, state: TablePhase, action: str):
+        orders = TableState.objects.get(table="public.orders")
+        address = reverse(TABLE + verb, args=[orders.pk])
+        assert "public.orders" in staff.get(address).text
+        orders.refresh_from_db()
+        assert orders.state == TablePhase.FOLLOWING
+
+        assert staff.post(address).status_code == 302
+
+        orders.refresh_from_db()
+        assert orders.state == state
+        entry = AuditEntry.objects.get(action=action)
+        assert (entry.actor, entry.subject) == ("staff@lakeside.example", "public.orders")
+        assert entry.before["state"] == "following"
+
+    def test_a_failed_table_says_why_and_is_resumed(self, staff: Client):
+        fail_table("orders", reason="A column was narrowed.", guidance="Widen it <again>.", now=NOW)
+        orders = TableState.objects.get(table="public.orders")
+        page = staff.get(reverse(TABLE + "changelist")).text
+        assert "A column was narrowed." in page
+        assert "Widen it &lt;again&gt;." in page
+
+        staff.post(reverse(TABLE + "resume", args=[orders.pk]))
+
+        orders.refresh_from_db()
+        assert orders.state == TablePhase.FOLLOWING
+
+    def test_what_its_state_does_not_allow_is_explained(self, staff: Client):
+        orders = TableState.objects.get(table="public.orders")
+        staff.post(reverse(TABLE + "skip", args=[orders.pk]))
+
+        answer = staff.post(reverse(TABLE + "pause", args=[orders.pk]))
+
+        assert answer.status_code == 409
+        assert "left out and cannot become paused" in answer.text
+
+    def test_who_may_only_look_is_offered_nothing(self):
+        orders = TableState.objects.get(table="public.orders")
+        viewer = User.objects.create_user("viewer@lakeside.example", "a long pass phrase", is_staff=True)
+        assert signed_in(viewer).get(reverse(TABLE + "changelist")).status_code == 403
+        viewer.user_permissions.add(Permission.objects.get(codename="view_tablestate"))
+        client = signed_in(viewer)
+
+        page = client.get(reverse(TABLE + "changelist"))
+
+        assert page.status_code == 200
+        assert reverse(TABLE + "pause", args=[orders.pk]) not in page.text
+        assert client.post(reverse(TABLE + "pause", args=[orders.pk])).status_code == 403
+        assert staff_entries() == 0
+
+
+def staff_entries() -> int:
+    return AuditEntry.objects.filter(subject_kind="table", actor__contains="@").count()
+
+
+class TestQueueAndPlan:
+    def test_the_queue_names_who_writes_the_lake_and_who_waits(
+        self, staff: Client, run: PipelineRun, lakehouse: FakeLakehouse
+    ):
+        from lakehouse_admin.actions.resync_table import resync_table
+
+        assert "Nobody writes the lake now." in staff.get(reverse("queue")).text
+        lakehouse.jobs.script["bronze_to_silver"] = lambda _spec: RUNNING
+        advance(run.pk, lakehouse=lakehouse.ports, now=timezone.now())
+        waiting = resync_table("orders", now=timezone.now())
+
+        page = staff.get(reverse("queue")).text
+
+        assert f"The lake is written by run-{run.pk}." in page
+        assert page.index(f'data-run="{run.pk}"') < page.index(f'data-run="{waiting.pk}"')
+        assert reverse(RUN + "cancel", args=[waiting.pk]) in page
+
+    def test_an_empty_queue(self, staff: Client):
+        assert "No run is on its way" in staff.get(reverse("queue")).text
+
+    @pytest.mark.usefixtures("published")
+    def test_run_now_shows_the_plan(self, staff: Client):
+        page = staff.get(reverse(RUN + "run_now")).text
+
+        assert "Publication 2" in page
+        assert "0.00 USD" in page
+
+    def test_run_now_without_a_table_left_says_so(self, staff: Client):
+        from lakehouse_admin.actions.change_table import skip_table
+        from lakehouse_admin.actions.find_table import selected_tables
+
+        for table in selected_tables(Pipeline.objects.default()):
+            skip_table(str(table), now=NOW)
+
+        assert "Every table is paused, left out or removed." in staff.get(reverse(RUN + "run_now")).text
+
+    def test_a_retry_takes_changed_settings(self, staff: Client, run: PipelineRun, lakehouse: FakeLakehouse):
+        lakehouse.replicator.answers = [KeyError("oops")]
+        advance(run.pk, lakehouse=lakehouse.ports, now=NOW)
+        PipelineRun.objects.update(settings={"threads": 3})
+        address = reverse(RUN + "retry", args=[run.pk])
+        page = staff.get(address).text
+        assert "goes on from Replicate" in page
+        assert 'name="threads" value="3"' in page
+
+        refused = staff.post(address, {"threads": "0", "memory_limit_bytes": ""})
+        assert refused.status_code == 400
+        assert "greater than or equal to 1" in refused.text
+        run.refresh_from_db()
+        assert run.state == RunState.FAILED
+
+        assert staff.post(address, {"threads": "2", "memory_limit_bytes": ""}).status_code == 302
+        run.refresh_from_db()
+        assert run.settings == {"threads": 2}
+
+
+class TestAlerts:
+    @pytest.fixture
+    def alert(self, db: None) -> Alert:
+        del db
+        watch(replication=Replication(standing=Standing.FAILED, message="No <route>."), now=NOW)
+        return Alert.objects.get()
+
+    def test_is_shown_on_the_first_page_in_the_list_and_on_its_own(self, staff: Client, alert: Alert):
+        address = reverse("admin:lakehouse_admin_alert_change", args=[alert.pk])
+        assert address in staff.get(reverse("admin:index")).text
+        assert address in staff.get(reverse("admin:lakehouse_admin_alert_changelist")).text
+        page = staff.get(address).text
+        assert "No &lt;route&gt;." in page
+        assert "Nobody was told" in page
+
+    def test_is_acknowledged_and_muted_in_the_persons_name(self, staff: Client, alert: Alert):
+        assert staff.post(reverse("admin:lakehouse_admin_alert_acknowledge", args=[alert.pk])).status_code == 302
+        mute = reverse("admin:lakehouse_admin_alert_mute", args=[alert.pk])
+        assert staff.post(mute, {"hours": "9999"}).status_code == 400
+        assert staff.post(mute, {"hours": "8"}).status_code == 302
+
+        alert.refresh_from_db()
+        assert (alert.state, str(alert.acknowledged_by)) == (AlertState.ACKNOWLEDGED, "staff@lakeside.example")
+        assert alert.muted_until is not None
+        actions = AuditEntry.objects.filter(actor="staff@lakeside.example").values_list("action", flat=True)
+        assert sorted(actions) == ["alert_acknowledged", "alert_muted"]
+
+    def test_who_may_only_look_changes_nothing(self, alert: Alert):
+        viewer = User.objects.create_user("viewer@lakeside.example", "a long pass phrase", is_staff=True)
+        viewer.user_permissions.add(Permission.objects.get(codename="view_alert"))
+        client = signed_in(viewer)
+
+        assert client.get(reverse("admin:lakehouse_admin_alert_change", args=[alert.pk])).status_code == 200
+        for name in ("acknowledge", "mute"):
+            address = reverse(f"admin:lakehouse_admin_alert_{name}", args=[alert.pk])
+            assert client.post(address, {"hours": "1"}).status_code == 403
+        alert.refresh_from_db()
+        assert (alert.state, alert.muted_until) == (AlertState.OPEN, None)
+
+
+class TestAuditLog:
+    def test_tells_who_did_what_before_and_after(self, staff: Client):
+        staff.post(reverse(RUN + "run_now"))
+        entry = AuditEntry.objects.get(action="run_requested")
+
+        listed = staff.get(reverse("admin:lakehouse_admin_auditentry_changelist"), {"q": "staff@"}).text
+        page = staff.get(reverse("admin:lakehouse_admin_auditentry_change", args=[entry.pk])).text
+
+        assert "Run requested" in listed
+        for text in ("Run requested", "staff@lakeside.example", "&quot;trigger&quot;: &quot;console&quot;"):
+            assert text in page
+
+    def test_nobody_changes_it(self, staff: Client):
+        staff.post(reverse(RUN + "run_now"))
+        entry = AuditEntry.objects.get()
+        assert staff.post(reverse("admin:lakehouse_admin_auditentry_add")).status_code == 403
+        assert staff.post(reverse("admin:lakehouse_admin_auditentry_delete", args=[entry.pk])).status_code == 403
+        assert staff.post(reverse("admin:lakehouse_admin_auditentry_change", args=[entry.pk])).status_code == 403
+
+
 class TestPages:
     @pytest.mark.usefixtures("published")
+    @pytest.mark.usefixtures("patient_readers")
     def test_the_overview_tells_health_and_freshness(self, staff: Client):
         page = staff.get(reverse("admin:index")).text
 
@@ -269,6 +477,9 @@ class TestPages:
         assert answer.status_code == 302
         pipeline = Pipeline.objects.get()
         assert (pipeline.name, pipeline.state, pipeline.run_every_seconds) == ("Nightly", PipelineState.PAUSED, 3600)
+        entry = AuditEntry.objects.get(action="pipeline_changed")
+        assert entry.actor == "staff@lakeside.example"
+        assert (entry.before["state"], entry.after["state"]) == ("active", "paused")
 
     def test_pages_ask_few_questions(
         self, staff: Client, published: PipelineRun, lakehouse: FakeLakehouse, django_assert_max_num_queries: object
@@ -282,7 +493,7 @@ class TestPages:
         session_and_user = 2
 
         for address, queries in {
-            reverse("admin:index"): 5,
+            reverse("admin:index"): 6,
             reverse(RUN + "live", args=[published.pk]): 6,
             reverse(RUN + "change", args=[published.pk]): 7,
         }.items():

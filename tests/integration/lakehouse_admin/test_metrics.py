@@ -12,9 +12,12 @@ from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 
 from config.env import SettingsError, parse
+from lakehouse_admin.actions.change_table import fail_table
+from lakehouse_admin.actions.watch import watch
 from lakehouse_admin.models import Pipeline, PipelineRun
 from lakehouse_admin.states import Health
 from lakehouse_admin.status.metrics import exposition
+from lakehouse_admin.status.replication import Replication, Standing
 from saas.models import User
 from tests.fakes import FakeLakehouse, reconcile_result, succeeded
 from tests.integration.lakehouse_admin.conftest import NOW
@@ -39,6 +42,7 @@ def measured(name: str, **labels: str) -> float | None:
     return found.get((name, tuple(sorted({"pipeline": "commerce", **labels}.items()))))
 
 
+@pytest.mark.usefixtures("patient_readers")
 def test_a_published_run_can_be_seen(run: PipelineRun, lakehouse: FakeLakehouse):
     drive(run, lakehouse)
 
@@ -52,6 +56,26 @@ def test_a_published_run_can_be_seen(run: PipelineRun, lakehouse: FakeLakehouse)
     published = run.as_of
     assert published is not None
     assert measured("lakeside_freshness_seconds") == (NOW + timedelta(hours=1) - published).total_seconds()
+
+
+@pytest.mark.usefixtures("pipeline")
+def test_replication_tables_and_alerts_can_be_seen():
+    behind = Replication(standing=Standing.WELL, lag_bytes=7, log_left_bytes=9)
+    fail_table("orders", reason="A column was narrowed.", guidance="Resync it.", now=NOW)
+    watch(replication=behind, now=NOW)
+
+    found = {
+        (name, *dict(labels).values()): value
+        for (name, labels), value in samples(exposition(now=NOW, replication=behind).decode()).items()
+    }
+
+    assert found["lakeside_replicator_standing", "well"] == 1
+    assert found["lakeside_replicator_standing", "silent"] == 0
+    assert found["lakeside_replication_lag_bytes",] == 7
+    assert found["lakeside_replication_slot_left_bytes",] == 9
+    assert (found["lakeside_tables", "failed"], found["lakeside_tables", "following"]) == (1, 0)
+    assert (found["lakeside_alerts", "table"], found["lakeside_alerts", "run"]) == (1, 0)
+    assert "lakeside_replication_lag_bytes" not in exposition(now=NOW).decode()
 
 
 def test_a_difference_can_be_seen(run: PipelineRun, lakehouse: FakeLakehouse):

@@ -44,9 +44,11 @@ def test_an_unknown_state_is_refused(run: PipelineRun, model: type[Pipeline | Pi
         model._default_manager.update(state="gone")
 
 
-def test_a_pipeline_has_one_active_run(run: PipelineRun, pipeline: Pipeline):
+def test_of_what_is_asked_for_there_is_one_active_run(run: PipelineRun, pipeline: Pipeline):
     with pytest.raises(IntegrityError), transaction.atomic():
-        PipelineRun.objects.create(pipeline=pipeline, trigger=Trigger.COMMAND, requested_at=NOW)
+        PipelineRun.objects.create(
+            pipeline=pipeline, trigger=Trigger.COMMAND, requested_at=NOW, request_key=run.request_key
+        )
 
 
 def test_an_event_is_never_changed(run: PipelineRun):

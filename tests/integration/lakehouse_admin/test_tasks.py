@@ -10,8 +10,10 @@ import redis
 from django.conf import settings
 from django.db import transaction
 from pytest_django import DjangoDbBlocker
+from structlog.contextvars import get_contextvars
 
 from config.celery import app
+from etl.ports.job_runner import JobSpec, JobStatus
 from lakehouse_admin import wiring
 from lakehouse_admin.actions.trigger_run import trigger_run
 from lakehouse_admin.enqueue import ADVANCE_RUN, enqueue_advance
@@ -19,7 +21,7 @@ from lakehouse_admin.models import Pipeline, PipelineRun
 from lakehouse_admin.states import RunState, Trigger
 from lakehouse_admin.tasks import advance_run, tick
 from tests.fakes import RUNNING, FakeLakehouse
-from tests.integration.lakehouse_admin.conftest import NOW
+from tests.integration.lakehouse_admin.conftest import NOW, empty_control_plane
 
 pytestmark = pytest.mark.integration
 
@@ -82,7 +84,7 @@ class TestABrokerThatIsDown:
                 assert PipelineRun.objects.get().state == RunState.QUEUED
                 assert "Valkey does not answer" in run.events.get(name="broker_unavailable").message
             finally:
-                PipelineRun.objects.filter(pk=run.pk).delete()
+                empty_control_plane()
 
 
 class TestTasks:
@@ -103,6 +105,23 @@ class TestTasks:
         (message,) = control_plane
         assert (message["run_id"], message["token"]) == (run.pk, 1)
         assert 0 < float(str(message["delay_seconds"])) <= 1
+
+    def test_whatever_is_logged_on_the_way_names_run_and_stage(
+        self, run: PipelineRun, lakehouse: FakeLakehouse, control_plane: list[dict[str, object]]
+    ):
+        seen: list[dict[str, object]] = []
+
+        def job(_spec: JobSpec) -> JobStatus:
+            seen.append(get_contextvars())
+            return RUNNING
+
+        lakehouse.jobs.script["bronze_to_silver"] = job
+        control_plane.clear()
+
+        advance_run(run_id=run.pk, token=0)
+
+        assert {"run_id": run.pk, "stage": "silver", "attempt": 1} in seen
+        assert get_contextvars() == {}
 
     def test_a_doubled_message_sends_none(
         self, run: PipelineRun, lakehouse: FakeLakehouse, control_plane: list[dict[str, object]]
@@ -133,7 +152,7 @@ class TestTasks:
 
 
 class TestHowTheyAreDeclared:
-    @pytest.mark.parametrize("name", ["lakehouse_admin.advance_run", "lakehouse_admin.tick"])
+    @pytest.mark.parametrize("name", ["lakehouse_admin.advance_run", "lakehouse_admin.tick", "lakehouse_admin.watch"])
     def test_a_task_is_acknowledged_late_and_known_to_the_worker(self, name: str):
         app.loader.import_default_modules()
         task = app.tasks[name]

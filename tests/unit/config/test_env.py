@@ -76,6 +76,11 @@ def test_relative_folders_count_from_the_project(tmp_path: Path):
         ("DJANGO_ALLOWED_HOSTS", " , ", "must be a comma-separated list"),
         ("DJANGO_CSRF_TRUSTED_ORIGINS", "a.example", "must start with http:// or https://"),
         ("DJANGO_DEBUG", "maybe", "must be true or false, not 'maybe'"),
+        ("EMAIL_URL", "http://mail.example.com", "must look like smtp://user:password@host:587"),
+        ("EMAIL_FROM", "nobody", "must be an e-mail address"),
+        ("LAKEHOUSE_ALERT_EMAILS", "a@example.com, b c@example.com", "must be an e-mail address"),
+        ("LAKEHOUSE_ALERT_WEBHOOKS", "file:///etc/passwd", "must start with http:// or https://"),
+        ("LAKEHOUSE_ALERT_LAG_BYTES", "-1", "must be"),
         ("LAKEHOUSE_ENV", "staging", "must be development or production, not 'staging'"),
         ("LAKEHOUSE_BACKEND", "gcp", "must be embedded or aws, not 'gcp'"),
         ("LAKEHOUSE_LAKE_URI", "gs://bucket", "must be a folder or start with s3://"),
@@ -117,10 +122,10 @@ def test_the_environment_wins_over_the_env_file(project: Path):
 
 
 def test_the_env_file_may_hold_comments_quotes_and_export(project: Path):
-    (project / ".env").write_text("# comment\n\nexport DJANGO_DEBUG='true'\nLAKEHOUSE_S3_BUCKET=\"lake\"\n")
+    (project / ".env").write_text("# comment\n\nexport DJANGO_DEBUG='true'\nLAKEHOUSE_S3_KMS_KEY=\"lake\"\n")
     found = read(project)
     assert found.debug
-    assert found.lakehouse.s3_bucket == "lake"
+    assert found.aws.kms_key == "lake"
 
 
 @pytest.mark.parametrize(
@@ -166,3 +171,12 @@ def test_the_example_file_names_every_variable_a_person_sets_and_parses():
     named = re.findall(r"^# ([A-Z][A-Z0-9_]+)=(.+)$", text, flags=re.MULTILINE)
     assert {name for name, _ in named} == set(env.variables()) - {"LAKEHOUSE_SUPERVISED"}
     env.parse({name: value for name, value in named if name != "DJANGO_SECRET_KEY"})
+
+
+def test_webhooks_are_not_sent_unsigned(project: Path):
+    hooks = {"LAKEHOUSE_ALERT_WEBHOOKS": "https://hooks.example.com/hunter2, https://other.example.com"}
+    with pytest.raises(env.SettingsError, match="needs LAKEHOUSE_ALERT_WEBHOOK_SECRET") as caught:
+        read(project, **hooks)
+    assert "hunter2" not in str(caught.value)
+    found = read(project, **hooks, LAKEHOUSE_ALERT_WEBHOOK_SECRET="s" * 32)
+    assert found.lakehouse.alert_webhooks == ("https://hooks.example.com/hunter2", "https://other.example.com")

@@ -7,11 +7,13 @@ import pytest
 
 from lakehouse_admin.states import (
     ACTIVE_RUN_STATES,
+    ALERT,
     HEALTH_MEANINGS,
     MOVING_RUN_STATES,
     PIPELINE,
     RUN,
     STAGE,
+    TABLE,
     Health,
     Machine,
     RunState,
@@ -22,7 +24,7 @@ from lakehouse_admin.status.states_page import states_page
 DOCS = Path(__file__).parents[3] / "docs"
 
 
-@pytest.mark.parametrize("machine", [RUN, STAGE, PIPELINE], ids=lambda machine: machine.title)
+@pytest.mark.parametrize("machine", [RUN, STAGE, TABLE, PIPELINE, ALERT], ids=lambda machine: machine.title)
 class TestMachines:
     def test_every_state_is_explained(self, machine: Machine[Any]):
         assert list(machine.meanings) == list(type(machine.first))

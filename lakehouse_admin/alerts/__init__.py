@@ -1,0 +1,1 @@
+"""Alerts: what is looked for (`rules`), what becomes of it (`evaluate`), how it travels (`deliver`)."""

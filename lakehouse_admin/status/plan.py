@@ -1,0 +1,165 @@
+"""What a run would do, before it does it: tables, rows, bytes, models, seconds and cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from statistics import median
+from typing import Any, Protocol
+
+from etl.contracts.table import TableId
+from lakehouse_admin.actions.find_table import selected_tables, tables_of
+from lakehouse_admin.models import Pipeline, PipelineRun, PublicationRecord, StageRun, TableResult
+from lakehouse_admin.states import RunState, Stage, StageState
+from lakehouse_admin.status.promises import promised_seconds
+from lakehouse_admin.status.replication import Replication
+
+_HISTORY = 5
+"""How many earlier attempts an estimate rests on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TablePlan:
+    """One table of the run; rows and bytes as its newest load had them, None before the first."""
+
+    table: str
+    rows: int | None
+    size_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StagePlan:
+    """One stage; seconds from earlier runs of the same tables, None without any."""
+
+    stage: Stage
+    seconds: float | None
+    from_runs: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A run that nobody has asked for yet."""
+
+    pipeline: Pipeline
+    tables: tuple[TablePlan, ...]
+    left_out: tuple[str, ...]
+    window: tuple[int, int] | None
+    """Positions of the source's log between what readers see and what bronze holds; None if bronze is not followed."""
+    models: tuple[str, ...]
+    publication: int
+    """The number that the run's publication would get."""
+    stages: tuple[StagePlan, ...]
+    waits_behind: tuple[PipelineRun, ...]
+    cost: Decimal
+    currency: str
+
+    @property
+    def rows(self) -> int | None:
+        """Rows of all tables; None if one is not known."""
+        return _sum([table.rows for table in self.tables])
+
+    @property
+    def size_bytes(self) -> int | None:
+        """Bytes of all tables in bronze; None if one is not known."""
+        return _sum([table.size_bytes for table in self.tables])
+
+    @property
+    def seconds(self) -> float | None:
+        """The stages in order, those side by side counted once; None if one is not known."""
+        known = {each.stage: each.seconds for each in self.stages}
+        if any(seconds is None for seconds in known.values()):
+            return None
+        side_by_side = max(known[Stage.QUALITY] or 0, known[Stage.GOLD] or 0)
+        return side_by_side + sum(known[stage] or 0 for stage in (Stage.REPLICATE, Stage.SILVER, Stage.PUBLISH))
+
+
+class PriceBook(Protocol):
+    """What a backend charges."""
+
+    currency: str
+
+    def cost_of(self, *, size_bytes: int, stage_seconds: Mapping[Stage, float]) -> Decimal:
+        """Return what moving so much for so long would cost."""
+
+
+class FreeOfCharge:
+    """The embedded backend's: the machine is paid for."""
+
+    currency = "USD"
+
+    def cost_of(self, *, size_bytes: int, stage_seconds: Mapping[Stage, float]) -> Decimal:  # noqa: ARG002 - as above
+        """Return nothing."""
+        return Decimal("0.00")
+
+
+def plan_run(pipeline: Pipeline, *, replication: Replication, prices: PriceBook, tables: Sequence[str] = ()) -> Plan:
+    """Look at what a run of the pipeline, or of some of its tables, would do now. Changes nothing.
+
+    Raises:
+        AllTablesLeftOutError: It would load none.
+    """
+    run = PipelineRun(pipeline=pipeline, tables=[str(TableId.parse(name)) for name in tables])
+    loaded = tables_of(run)
+    newest = PublicationRecord.objects.first()
+    plans = tuple(_table(table) for table in loaded)
+    stages = tuple(_stage(stage, run.tables) for stage in Stage)
+    moved = replication.durable_lsn > newest.source_lsn if newest else False
+    return Plan(
+        pipeline=pipeline,
+        tables=plans,
+        left_out=() if tables else tuple(str(each) for each in selected_tables(pipeline) if each not in loaded),
+        window=(newest.source_lsn, replication.durable_lsn) if newest and moved else None,
+        models=tuple(promised_seconds()),
+        publication=newest.number + 1 if newest else 1,
+        stages=stages,
+        waits_behind=tuple(PipelineRun.objects.active().exclude(state=RunState.WAITING).order_by("-priority", "id")),
+        cost=prices.cost_of(
+            size_bytes=_sum([each.size_bytes for each in plans]) or 0,
+            stage_seconds={each.stage: each.seconds or 0 for each in stages},
+        ),
+        currency=prices.currency,
+    )
+
+
+def plan_document(plan: Plan) -> dict[str, object]:
+    """Return a plan as a JSON-ready document."""
+    return {
+        "pipeline": plan.pipeline.key,
+        "tables": [{"table": each.table, "rows": each.rows, "size_bytes": each.size_bytes} for each in plan.tables],
+        "left_out": list(plan.left_out),
+        "rows": plan.rows,
+        "size_bytes": plan.size_bytes,
+        "new_in_bronze": None if plan.window is None else {"after_lsn": plan.window[0], "until_lsn": plan.window[1]},
+        "gold_models": list(plan.models),
+        "publication": plan.publication,
+        "stages": [
+            {"stage": each.stage.value, "seconds": each.seconds, "from_runs": each.from_runs} for each in plan.stages
+        ],
+        "seconds": plan.seconds,
+        "waits_behind": [run.pk for run in plan.waits_behind],
+        "cost": {"amount": str(plan.cost), "currency": plan.currency},
+    }
+
+
+def _table(table: TableId) -> TablePlan:
+    newest = TableResult.objects.filter(table=table.lake_name, bronze_rows__isnull=False).order_by("-run_id").first()
+    return TablePlan(
+        table=str(table),
+        rows=newest.bronze_rows if newest else None,
+        size_bytes=newest.bronze_bytes if newest else None,
+    )
+
+
+def _stage(stage: Stage, tables: list[Any]) -> StagePlan:
+    done = StageRun.objects.filter(
+        stage=stage, state=StageState.SUCCEEDED, started_at__isnull=False, run__tables=tables
+    ).order_by("-id")[:_HISTORY]
+    seconds = [
+        (each.finished_at - each.started_at).total_seconds() for each in done if each.finished_at and each.started_at
+    ]
+    return StagePlan(stage=stage, seconds=median(seconds) if seconds else None, from_runs=len(seconds))
+
+
+def _sum(numbers: Sequence[int | None]) -> int | None:
+    return None if None in numbers else sum(number or 0 for number in numbers)

@@ -1,0 +1,1 @@
+"""Every delivery, trigger and kill has one effect: real broker, real workers, real jobs."""

@@ -1,0 +1,256 @@
+"""Green only with proof: what each verdict rests on, and what a run would do before it does it."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from lakehouse_admin.actions.change_table import fail_table, skip_table
+from lakehouse_admin.actions.find_table import AllTablesLeftOutError, selected_tables
+from lakehouse_admin.actions.resync_table import resync_table
+from lakehouse_admin.claim import claim_run
+from lakehouse_admin.flow import advance
+from lakehouse_admin.models import Pipeline, PipelineRun, PublicationRecord, TableState
+from lakehouse_admin.states import Health
+from lakehouse_admin.status.overview import UNMOVED, overview
+from lakehouse_admin.status.plan import FreeOfCharge, plan_document, plan_run
+from lakehouse_admin.status.promises import complete_until, promised_seconds, promises
+from lakehouse_admin.status.queue import queue
+from lakehouse_admin.status.replication import Replication, Standing, TableTrouble, replication_now
+from lakehouse_admin.status.tables import table_lines
+from tests.fakes import RUNNING, FakeLakehouse, failed
+from tests.integration.lakehouse_admin.conftest import NOW
+from tests.integration.lakehouse_admin.test_command import Answer
+
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("control_plane")]
+
+DAY = timedelta(days=1)
+ABSENT = Replication(standing=Standing.ABSENT)
+
+
+@pytest.fixture
+def published(run: PipelineRun, lakehouse: FakeLakehouse) -> PipelineRun:
+    advance(run.pk, lakehouse=lakehouse.ports, now=NOW)
+    run.refresh_from_db()
+    return run
+
+
+def health(pipeline: Pipeline, *, now: datetime = NOW, replication: Replication = ABSENT) -> tuple[Health, str]:
+    found = overview(pipeline, now=now, replication=replication)
+    return found.health, found.reason
+
+
+class TestHealth:
+    @pytest.mark.usefixtures("published")
+    def test_fresh_and_proven_is_healthy(self, pipeline: Pipeline):
+        assert health(pipeline)[0] is Health.HEALTHY
+
+    @pytest.mark.usefixtures("published")
+    def test_older_than_promised_is_late_and_names_the_table(self, pipeline: Pipeline):
+        found = health(pipeline, now=NOW + 3 * DAY)
+
+        assert found == (Health.LATE, "gold.daily_revenue is 3 days old and promises 60 s.")
+
+    @pytest.mark.usefixtures("published")
+    def test_a_source_that_had_nothing_to_say_is_idle_however_old_the_data_is(self, pipeline: Pipeline):
+        later = NOW + 3 * DAY
+        quiet = Replication(standing=Standing.WELL, committed_to=NOW - DAY, heard_at=later)
+
+        found = overview(pipeline, now=later, replication=quiet)
+
+        assert found.health is Health.IDLE
+        assert found.freshness_seconds == 0
+
+    @pytest.mark.usefixtures("published")
+    def test_a_source_that_went_on_is_late(self, pipeline: Pipeline):
+        later = NOW + 3 * DAY
+        busy = Replication(standing=Standing.WELL, committed_to=later, heard_at=later)
+
+        assert health(pipeline, now=later, replication=busy)[0] is Health.LATE
+
+    def test_a_run_that_no_worker_moves_is_stuck(self, run: PipelineRun, pipeline: Pipeline):
+        claim_run(run.pk, now=NOW)  # And its worker is gone.
+        run.refresh_from_db()
+        assert run.lease_expires_at is not None
+
+        assert health(pipeline, now=run.lease_expires_at)[0] is Health.RUNNING
+        verdict, reason = health(pipeline, now=run.lease_expires_at + UNMOVED + timedelta(seconds=1))
+        assert verdict is Health.STUCK
+        assert "no worker moves it" in reason
+
+    @pytest.mark.usefixtures("published")
+    @pytest.mark.parametrize(
+        ("standing", "verdict"),
+        [
+            (Standing.NOT_MOVING, Health.STUCK),
+            (Standing.SILENT, Health.STUCK),
+            (Standing.FAILED, Health.FAILING),
+            (Standing.STOPPED, Health.UNKNOWN),
+        ],
+    )
+    def test_a_replicator_in_trouble_is_never_green(self, pipeline: Pipeline, standing: Standing, verdict: Health):
+        assert health(pipeline, replication=Replication(standing=standing, message="why"))[0] is verdict
+
+    @pytest.mark.usefixtures("published")
+    def test_a_failed_table_is_failing_though_the_others_go_on(self, pipeline: Pipeline):
+        fail_table("orders", reason="A column was narrowed.", guidance="Resync it.", now=NOW)
+
+        assert health(pipeline) == (Health.FAILING, "public.orders failed: A column was narrowed.")
+
+    def test_a_run_that_failed_is_not_hidden_by_an_older_success(
+        self, published: PipelineRun, pipeline: Pipeline, lakehouse: FakeLakehouse
+    ):
+        lakehouse.jobs.script["reconcile"] = lambda _spec: failed(ValueError, "oops")
+        advance(resync_table("orders", now=NOW).pk, lakehouse=lakehouse.ports, now=NOW)
+
+        assert PublicationRecord.objects.get().run == published
+        assert health(pipeline)[0] is Health.FAILING
+
+
+class TestPromises:
+    def test_are_read_from_every_model(self):
+        assert promised_seconds()["gold.daily_revenue"] == 60
+        assert len(promised_seconds()) >= 5
+
+    def test_in_seconds_as_well(self, tmp_path: Path):
+        (tmp_path / "live.sql").write_text("/*\ntitle: Live\nfreshness_seconds: 60\n*/\nselect 1\n")
+
+        assert promised_seconds(tmp_path) == {"gold.live": 60}
+
+    @pytest.mark.usefixtures("published")
+    def test_a_pin_may_be_older_than_its_publication(self):
+        publication = PublicationRecord.objects.get()
+        publication.pins[0]["as_of"] = (NOW - 2 * DAY).isoformat()
+
+        first = promises(publication, ABSENT, now=NOW)
+        ages = {each.table: (each.age_seconds, each.is_kept) for each in first}
+
+        assert ages["gold.daily_revenue"] == (2 * DAY.total_seconds(), False)
+        assert ages["gold.tenant_summary"] == (None, False)
+
+    def test_nothing_is_proven_by_a_replicator_that_has_seen_no_change(self):
+        well = Replication(standing=Standing.WELL, heard_at=NOW + DAY)
+
+        assert complete_until(NOW, well) == NOW
+
+
+class TestReplicatorsDocument:
+    def write(self, folder: Path, **fields: object) -> Path:
+        (folder / "_status").mkdir(exist_ok=True)
+        document = {"slot": "lakeside", "state": "streaming", "written_at": NOW.isoformat(), **fields}
+        (folder / "_status" / "replicator.json").write_text(json.dumps(document))
+        return folder
+
+    @pytest.mark.parametrize(
+        ("fields", "after", "standing"),
+        [
+            ({}, timedelta(), Standing.WELL),
+            ({}, timedelta(seconds=31), Standing.SILENT),
+            ({"state": "waiting"}, timedelta(), Standing.WAITING),
+            ({"state": "stopped"}, DAY, Standing.STOPPED),
+            ({"state": "failed"}, DAY, Standing.FAILED),
+            ({"lag_bytes": 9, "moved_at": (NOW - timedelta(seconds=61)).isoformat()}, timedelta(), Standing.NOT_MOVING),
+            ({"lag_bytes": 0, "moved_at": (NOW - timedelta(seconds=61)).isoformat()}, timedelta(), Standing.WELL),
+        ],
+    )
+    def test_is_judged(self, tmp_path: Path, fields: dict[str, object], after: timedelta, standing: Standing):
+        assert replication_now(self.write(tmp_path, **fields), now=NOW + after).standing is standing
+
+    @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"state": 3}', '{"state": "streaming", "tables": 4}'])
+    def test_that_cannot_be_read_is_none(self, tmp_path: Path, text: str):
+        self.write(tmp_path)
+        (tmp_path / "_status" / "replicator.json").write_text(text)
+
+        assert replication_now(tmp_path, now=NOW).standing in {Standing.ABSENT, Standing.SILENT}
+
+    def test_that_does_not_exist_is_none(self, tmp_path: Path):
+        assert replication_now(tmp_path, now=NOW) == ABSENT
+
+
+class TestTables:
+    @pytest.mark.usefixtures("published")
+    def test_a_table_that_follows_a_silent_replicator_does_not_move(self, pipeline: Pipeline):
+        lines = table_lines(pipeline, Replication(standing=Standing.SILENT), now=NOW)
+
+        orders = next(line for line in lines if line.table.table == "public.orders")
+        assert not orders.is_moving
+        assert "silent" in orders.trouble
+
+    @pytest.mark.usefixtures("published")
+    def test_trouble_of_one_table_is_said_of_it_alone(self, pipeline: Pipeline):
+        trouble = TableTrouble(table="public.orders", message="Row too long.", guidance="Leave it out.")
+        lines = table_lines(pipeline, Replication(standing=Standing.WELL, tables=(trouble,)), now=NOW)
+
+        assert [line.table.table for line in lines if line.trouble] == ["public.orders"]
+
+    @pytest.mark.usefixtures("published")
+    def test_verbs_change_and_list_them(self):
+        assert Answer("pause", "orders").code == 0
+        assert Answer("skip", "tenants", "--json").document == {"table": "public.tenants", "state": "skipped"}
+        refused = Answer("resume", "tenants")
+        assert refused.code == 1
+        assert "left out and cannot become following" in refused.err
+        listed = {each["table"]: each["state"] for each in json.loads(Answer("tables", "--json").out)}
+        assert (listed["public.orders"], listed["public.tenants"]) == ("paused", "skipped")
+        assert len(listed) == 8
+        assert "Paused" in Answer("tables").out
+        assert Answer("pause", "nowhere").code == 1
+
+
+class TestThePlan:
+    def test_before_the_first_run_knows_no_figures(self, pipeline: Pipeline):
+        plan = plan_run(pipeline, replication=ABSENT, prices=FreeOfCharge())
+
+        assert {each.table for each in plan.tables} == {str(table) for table in selected_tables(pipeline)}
+        assert (plan.rows, plan.seconds, plan.publication) == (None, None, 1)
+        assert not PipelineRun.objects.exists()
+
+    def test_after_one_tells_rows_seconds_and_what_it_waits_for(
+        self, published: PipelineRun, pipeline: Pipeline, lakehouse: FakeLakehouse
+    ):
+        lakehouse.jobs.script["bronze_to_silver"] = lambda _spec: RUNNING
+        resync = resync_table("orders", now=NOW)
+        advance(resync.pk, lakehouse=lakehouse.ports, now=NOW)
+        ahead = Replication(standing=Standing.WELL, durable_lsn=2**40)
+        plan = plan_run(pipeline, replication=ahead, prices=FreeOfCharge(), tables=["orders"])
+
+        document = plan_document(plan)
+        assert document["rows"] == lakehouse.replicator.tables["orders"]
+        assert document["new_in_bronze"] == {"after_lsn": published.source_lsn, "until_lsn": 2**40}
+        assert document["waits_behind"] == [resync.pk]
+        assert (document["publication"], document["cost"]) == (2, {"amount": "0.00", "currency": "USD"})
+        assert plan_run(pipeline, replication=ABSENT, prices=FreeOfCharge()).seconds == 0
+
+    def test_names_what_is_left_out(self, pipeline: Pipeline):
+        skip_table("orders", now=NOW)
+        assert plan_run(pipeline, replication=ABSENT, prices=FreeOfCharge()).left_out == ("public.orders",)
+        for table in selected_tables(pipeline):
+            skip_table(str(table), now=NOW)
+        with pytest.raises(AllTablesLeftOutError):
+            plan_run(pipeline, replication=ABSENT, prices=FreeOfCharge())
+
+    def test_is_printed(self):
+        answer = Answer("plan")
+        assert answer.code == 0
+        assert "makes publication 1" in answer.out
+        assert Answer("plan", "--json", "--table", "orders").document["tables"] == [
+            {"table": "public.orders", "rows": None, "size_bytes": None}
+        ]
+        assert not TableState.objects.exists()
+
+
+class TestTheQueue:
+    def test_tells_who_writes_the_lake_and_who_is_next(self, run: PipelineRun, lakehouse: FakeLakehouse):
+        lakehouse.jobs.script["bronze_to_silver"] = lambda _spec: RUNNING
+        advance(run.pk, lakehouse=lakehouse.ports, now=NOW)
+        late, urgent = resync_table("orders", now=NOW), resync_table("tenants", now=NOW)
+
+        found = queue(now=NOW)
+
+        assert found.holder == f"run-{run.pk}"
+        assert [each.pk for each in found.runs] == [run.pk, late.pk, urgent.pk]
+        assert "resync" in Answer("queue", "--json").out
+        assert "public.tenants" in Answer("queue").out
