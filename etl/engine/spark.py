@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from py4j.protocol import Py4JJavaError
@@ -23,9 +23,9 @@ from pyspark.sql.types import BooleanType
 from etl.engine.catalog import CATALOG_NAME, catalog_errors
 from etl.engine.json_text import is_json
 from etl.engine.lake import LakeConfig
+from etl.engine.spark_errors import SparkComputationError, SparkUnavailableError
 from etl.engine.spark_sql import IS_JSON, quoted, renamed, spark_sql
 from etl.engine.write import CommitConflictError
-from etl.errors import OperatorError, TransientError
 
 _PROPERTY = "snapshot-property."
 _CONFLICTS = ("ValidationException", "CommitFailedException")
@@ -46,16 +46,6 @@ _SETTINGS = {
     # Few partitions each hold millions of rows; adaptive execution cuts them to what the data needs.
     "spark.sql.adaptive.enabled": "true",
 }
-
-
-class SparkComputationError(OperatorError):
-    """Spark could not compute a query."""
-
-    guidance: ClassVar[str] = "Read the job's log for the query, correct its cause, then retry the run."
-
-
-class SparkUnavailableError(TransientError):
-    """Spark lost an executor or could not reach the lake."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,8 @@ from pyiceberg.table import Table
 from pyspark.sql import DataFrame
 
 from etl.contracts.types import LogicalType
-from etl.engine.spark import SparkComputationError, SparkLake, SparkQueries, spark_errors
+from etl.engine.spark import SparkLake, SparkQueries, spark_errors
+from etl.engine.spark_errors import SparkComputationError
 from etl.engine.spark_sql import quoted, renamed
 from etl.engine.types import iceberg_schema
 from etl.gold import transforms

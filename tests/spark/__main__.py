@@ -1,12 +1,13 @@
 """Compare what DuckDB and Spark make of the same bronze, row by row: a table on standard output and in docs/parity.md.
 
-Two lakes share one bronze: one is written by the embedded jobs, one by the same jobs on
+Two lakes have the same bronze: one is written by the embedded jobs, one by the same jobs on
 Spark. Then each engine goes on with the other's lake: a second full load, and gold again.
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import time
 from collections.abc import Mapping
@@ -69,13 +70,14 @@ def main() -> int:
                 version = spark.version
                 compared = _same_bronze(first, second, spark, load_id)
                 problems = _properties(first, second)
+            common.print_table(
+                ("table", "rows", "differing"),
+                [(each.table, f"{each.rows:,}", str(each.differing)) for each in compared],
+            )
             problems += _continued(first, second, urls["LAKEHOUSE_SOURCE_URL"], log)
         except Exception:
             sys.stderr.write(log.read_text()[-6000:])
             raise
-    common.print_table(
-        ("table", "rows", "differing"), [(each.table, f"{each.rows:,}", str(each.differing)) for each in compared]
-    )
     for problem in problems:
         print(problem)
     print(f"Spark {version}, {time.perf_counter() - started:.0f} s")
@@ -100,22 +102,26 @@ def _make_things(url: str) -> None:
 
 
 def _lakes(server: common.Server) -> tuple[LakeConfig, LakeConfig]:
-    """Make two lakes over one bronze."""
+    """Make two lakes, both empty."""
     lakes = []
     for name in ("duckdb", "spark"):
         folder = server.home / name
         folder.mkdir()
         lakes.append(lake_in(folder, server.create_database(f"lake_{name}"), memory_limit_bytes=_MEMORY_BYTES))
     first, second = lakes
-    Path(first.bronze_root).mkdir(parents=True)
-    Path(second.lake_uri).mkdir()
-    Path(second.bronze_root).symlink_to(first.bronze_root)
     return first, second
+
+
+def _copy_bronze(first: LakeConfig, second: LakeConfig) -> None:
+    """Give the second lake what landed in the first."""
+    shutil.copytree(first.bronze_root, second.bronze_root, dirs_exist_ok=True)
 
 
 def _same_bronze(first: LakeConfig, second: LakeConfig, spark: SparkProcess, load_id: str) -> list[Compared]:
     """Bring one load and a table of broken rows into both lakes, and compute gold."""
-    for each in (load_id, land_broken(first)):
+    load_ids = (load_id, land_broken(first))
+    _copy_bronze(first, second)
+    for each in load_ids:
         _timed(
             "silver on DuckDB",
             lambda each=each: bronze_to_silver.run(BronzeToSilver(lake=first, load_id=each), Progress()),
@@ -137,6 +143,7 @@ def _continued(first: LakeConfig, second: LakeConfig, source_url: str, log: Path
             f"DuckDB computes {each.table} anew in Spark's lake" for each in done.models if each.outcome == "written"
         ]
         load_id = load(first, source_url, ["tenants", "orders", "order_items"]).load_id
+        _copy_bronze(first, second)
         spark.run("bronze_to_silver", load_id=load_id)
         _expect_no_problem(spark.run("silver_to_gold", as_of=AS_OF))
     bronze_to_silver.run(BronzeToSilver(lake=second, load_id=load_id), Progress())
