@@ -22,8 +22,16 @@ def spark_sql(sql: str) -> str:
     Raises:
         UnsupportedError: Spark has no words for a part of it.
     """
-    tree = sqlglot.parse_one(sql, dialect="duckdb").transform(_shim)
-    return tree.sql("spark", unsupported_level=sqlglot.ErrorLevel.RAISE)
+    return for_spark(sqlglot.parse_one(sql, dialect="duckdb")).sql("spark", unsupported_level=sqlglot.ErrorLevel.RAISE)
+
+
+def for_spark(query: exp.Expr) -> exp.Expr:
+    """Return a copy of a query, parsed in DuckDB's dialect, that sqlglot writes for Spark without changing its meaning.
+
+    ``JSON_VALID`` becomes the function that is registered. ``DATE_DIFF('second', ...)`` counts
+    the seconds that began, as in DuckDB, where Spark would count those that passed.
+    """
+    return query.copy().transform(_shim)
 
 
 def renamed(sql: str, names: Mapping[str, str], *, dialect: str = "duckdb") -> str:
@@ -48,6 +56,11 @@ def quoted(name: str) -> str:
 
 
 def _shim(node: exp.Expr) -> exp.Expr:
+    if isinstance(node, exp.DateDiff) and node.text("unit").upper() == "SECOND":
+        for part in ("this", "expression"):
+            if not isinstance(node.args[part], exp.TimestampTrunc):
+                node.set(part, exp.TimestampTrunc(this=node.args[part].copy(), unit=exp.var("SECOND")))
+        return node
     if isinstance(node, exp.Anonymous | exp.Func) and _name(node) == "JSON_VALID":
         argument = node.expressions[0] if isinstance(node, exp.Anonymous) else node.this
         return exp.Anonymous(this=IS_JSON, expressions=[argument.copy()])

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 from sqlglot import exp
 from sqlglot.errors import OptimizeError
 from sqlglot.optimizer.qualify import qualify
 
 from etl.contracts.types import LogicalType
+from etl.engine.spark_sql import for_spark
 from etl.gold.front_matter import parse_query, read_model
 from etl.gold.lint import check_portable, line_of
 from etl.gold.model import (
@@ -74,13 +75,13 @@ class CompiledModel:
             exp.cast(exp.column(name), _type_in(logical_type, dialect)).as_(name)
             for name, logical_type in self.model.selected
         ]
-        query = expand(self.model.query, as_of=as_of)
+        query = _in(dialect, expand(self.model.query, as_of=as_of))
         return exp.select(*declared).from_(query.subquery("model")).sql(dialect, comments=False, pretty=True)
 
 
 def check_sql(check: CompiledCheck, dialect: Dialect, *, as_of: datetime) -> str:
     """Return the SQL that yields the rows breaking a check."""
-    return expand(check.query, as_of=as_of).sql(dialect, comments=False)
+    return _in(dialect, expand(check.query, as_of=as_of)).sql(dialect, comments=False)
 
 
 def load_models(folder: Path = MODELS_FOLDER) -> tuple[GoldModel, ...]:
@@ -235,6 +236,11 @@ def _shift_lines(query: exp.Query, first_line: int) -> None:
     for node in query.walk():
         if "line" in node.meta:
             node.meta["line"] += first_line - 1
+
+
+def _in(dialect: Dialect, query: exp.Query) -> exp.Query:
+    """Return a query that means the same when it is written for an engine."""
+    return cast("exp.Query", for_spark(query)) if dialect == "spark" else query
 
 
 def _type_in(logical_type: str, dialect: Dialect) -> exp.DataType:

@@ -29,6 +29,13 @@ def test_conforming_is_written_for_spark_with_nothing_left_out():
     assert '`strange " name`' in sql
 
 
+def test_seconds_are_counted_as_they_begin():
+    sql = spark_sql("SELECT DATE_DIFF('second', MIN(a), MAX(b)) AS seconds FROM visits")
+    assert sql == (
+        "SELECT DATEDIFF(SECOND, DATE_TRUNC('SECOND', MIN(a)), DATE_TRUNC('SECOND', MAX(b))) AS seconds FROM visits"
+    )
+
+
 def test_a_view_stands_for_a_table_and_keeps_its_name_in_the_query():
     sql = "SELECT orders.id, c.id FROM silver.orders JOIN gold.customers AS c ON orders.id = c.id"
     views = {"silver.orders": "silver__orders", "gold.customers": "gold__customers"}
