@@ -1,4 +1,4 @@
-"""Health checks of the containers: ``python -m config.container_health web|worker|beat``.
+"""Health checks of the containers: ``python -m config.container_health web|worker|beat|replicator|follower``.
 
 Exits 0 if that service does its work, else 1 with one sentence. Django is not loaded, so a check is cheap.
 """
@@ -9,11 +9,14 @@ import http.client
 import socket
 import sys
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
 
 import psycopg
 from celery import Celery
 
 from config import env
+from etl.replicate.status import STATUS_NAME, Standing, StatusFile
 
 WEB_PORT = 8000
 _PATIENCE_SECONDS = 5
@@ -21,6 +24,10 @@ _PATIENCE_SECONDS = 5
 _BEAT_IS_LATE_SQL = """
     SELECT coalesce(max(last_run_at) < now() - interval '2 minutes', true)
     FROM django_celery_beat_periodictask WHERE name = 'tick'
+"""
+# The follower says something every five seconds, but for those that one cycle takes.
+_FOLLOWER_IS_SILENT_SQL = """
+    SELECT coalesce(max(written_at) < now() - interval '2 minutes', true) FROM lakehouse_follower
 """
 
 
@@ -53,7 +60,31 @@ def beat() -> str | None:
     return "Beat has not recorded a tick for two minutes." if late == (True,) else None
 
 
-CHECKS: Mapping[str, Callable[[], str | None]] = {"web": web, "worker": worker, "beat": beat}
+def replicator() -> str | None:
+    """Judge what the replicator last said of itself; return what is wrong, if anything."""
+    status = StatusFile(Path(env.load().lakehouse.lake_uri) / "bronze" / STATUS_NAME).read()
+    if status is None:
+        return "The replicator has not said anything yet."
+    standing = status.standing(datetime.now(UTC))
+    if standing in {Standing.WELL, Standing.WAITING}:
+        return None
+    return f"The replicator is {standing}. {status.error_message or ''}".strip()
+
+
+def follower() -> str | None:
+    """Look when the follower last said something; return what is wrong, if anything."""
+    with psycopg.connect(env.load().app_database_url or "", connect_timeout=_PATIENCE_SECONDS) as connection:
+        silent = connection.execute(_FOLLOWER_IS_SILENT_SQL).fetchone()
+    return "The follower has said nothing for two minutes." if silent == (True,) else None
+
+
+CHECKS: Mapping[str, Callable[[], str | None]] = {
+    "web": web,
+    "worker": worker,
+    "beat": beat,
+    "replicator": replicator,
+    "follower": follower,
+}
 
 
 def main(arguments: list[str]) -> str | None:

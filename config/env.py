@@ -41,6 +41,7 @@ _ACCOUNT = re.compile(r"[0-9]{12}")
 _DMS_ARN = re.compile(r"arn:aws[a-z-]*:dms:[a-z0-9-]+:[0-9]{12}:(task|replication-config):[A-Za-z0-9-]+")
 _SECRET_KEY_LENGTH = 50
 _TOKEN_CHARACTERS = 32
+_SLOT_NAME = re.compile(r"[a-z0-9_]{1,63}")
 _STACK_DATABASE_URLS = ("DATABASE_URL", "APP_DATABASE_URL", "LAKEHOUSE_SOURCE_URL", "LAKEHOUSE_CATALOG_URL")
 _INHERITED = (
     "PATH",
@@ -193,6 +194,12 @@ def _positive(text: str) -> int:
     return int(text)
 
 
+def _slot_name(text: str) -> str:
+    if not _SLOT_NAME.fullmatch(text):
+        raise ValueError("must be 1 to 63 lower-case letters, digits and underscores")
+    return text
+
+
 def _choice(kind: type[StrEnum]) -> Callable[[str], StrEnum]:
     def parse(text: str) -> StrEnum:
         if text not in set(kind):
@@ -250,6 +257,10 @@ class LakehouseEnv:
     """Root of bronze and the warehouse; `<home>/lake` unless set."""
     source_url: str | None = _variable("LAKEHOUSE_SOURCE_URL", _postgres_url, secret=True)
     source_tables: tuple[str, ...] = _variable("LAKEHOUSE_SOURCE_TABLES", _words, default=SOURCE_TABLES)
+    slot: str = _variable("LAKEHOUSE_SLOT", _slot_name, default="lakeside")
+    """The replication slot at the source: one a lake and server."""
+    flush_seconds: int = _variable("LAKEHOUSE_FLUSH_SECONDS", _positive, default=1)
+    disk_reserve_bytes: int = _variable("LAKEHOUSE_DISK_RESERVE_BYTES", _positive, default=_GIBIBYTE)
     catalog_url: str | None = _variable("LAKEHOUSE_CATALOG_URL", _postgres_url, secret=True)
     job_memory_bytes: int = _variable("LAKEHOUSE_JOB_MEMORY_BYTES", _positive, default=2 * _GIBIBYTE)
     alert_emails: tuple[str, ...] = _variable("LAKEHOUSE_ALERT_EMAILS", _addresses, default=())

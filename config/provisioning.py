@@ -1,4 +1,4 @@
-"""The database's roles and grants, made from the owner's connection; repeating it changes nothing.
+"""The database's roles, grants and publication, made from the owner's connection; repeating it changes nothing.
 
 | role | attributes | may |
 |---|---|---|
@@ -8,13 +8,14 @@
 | `lakeside_catalog` | | keep the Iceberg catalog's tables in schema `lake` |
 
 Default privileges extend the grants to tables of later migrations, so it does not matter
-whether the schema is migrated before or after.
+whether the schema is migrated before or after. The publication (`publish`) is made of tables
+that are there: after migrating.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,10 @@ from psycopg import sql
 
 from config.embedded.errors import StackError
 from config.private_files import read_or_create
+from etl.contracts.source import read_oids
+from etl.contracts.table import TableId
+from etl.errors import LakehouseError
+from etl.replicate.slot import ensure_publication
 
 _OLDEST_SERVER_VERSION = 150000
 _CONNECT_SECONDS = 10
@@ -152,6 +157,28 @@ def provision(owner_url: str, *, home: Path, given: Mapping[str, str] | None = N
             if role.purpose is _APP:
                 _check_app(connection, role)
     return {"DATABASE_URL": owner_url, **{role.purpose.variable: role.url for role in roles}, **foreign}
+
+
+def publish(owner_url: str, *, source_url: str, tables: Sequence[str]) -> int:
+    """Have the publication send every change of the replicated tables, as far as they exist; return how many do.
+
+    The owner makes it, because only a table's owner may publish it. A source that is
+    another database is left alone: `manage.py lakehouse check-source` says what it lacks.
+
+    Raises:
+        ProvisioningError: The database does not answer, or a table is not the owner's.
+    """
+    if not _same_database(source_url, owner_url):
+        return 0
+    with _connection(owner_url) as connection:
+        connection.execute(_LOCK_SQL)
+        present = list(read_oids(connection, [TableId.parse(name) for name in tables]))
+        try:
+            if present:
+                ensure_publication(connection, present)
+        except LakehouseError as error:
+            raise ProvisioningError(f"{error}\n{error.guidance}") from error
+    return len(present)
 
 
 def _make_url(owner_url: str, purpose: _Purpose, home: Path) -> str:

@@ -125,6 +125,16 @@ PIPELINE = Machine(
 )
 
 
+class FollowerPhase(TextChoices):
+    """What the continuous follower is doing."""
+
+    WAITING = "waiting", "Waiting for a first load"
+    FOLLOWING = "following", "Following"
+    YIELDING = "yielding", "Making way"
+    FAILING = "failing", "Failing, tries again"
+    STOPPED = "stopped", "Stopped"
+
+
 class TablePhase(TextChoices):
     """Where a source table stands on its way through the lake."""
 

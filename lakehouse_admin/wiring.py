@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 import os
+import shutil
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from django.conf import settings
+from django.utils import timezone
 
 from etl.contracts.table import TableId
 from etl.engine.lake import LakeConfig
@@ -17,6 +19,7 @@ from etl.errors import OperatorError
 from etl.ports import Lakehouse
 from etl.ports.object_store import ObjectStore
 from etl.ports.query_engine import PublicationReader, QueryEngine
+from etl.replicate.status import STATUS_NAME, StatusFile
 from lakehouse_admin.adapters.embedded.job_runner import ChildProcessRunner
 from lakehouse_admin.adapters.embedded.object_store import DirectoryStore
 from lakehouse_admin.adapters.embedded.replicator import JobReplicator
@@ -26,7 +29,9 @@ from lakehouse_admin.status.publications import RecordedPublications
 from lakehouse_admin.status.replication import Replication, replication_now
 
 if TYPE_CHECKING:
+    from etl.replicate.session import ReplicatorConfig
     from lakehouse_admin.adapters.aws.backend import AwsBackend
+    from lakehouse_admin.follow import Following
 
 
 class SettingMissingError(OperatorError):
@@ -66,7 +71,7 @@ def lakehouse() -> Lakehouse:
     tables = [TableId.parse(name) for name in settings.LAKEHOUSE.source_tables]
     jobs = child_process_runner(lake)
     return Lakehouse(
-        replicator=JobReplicator(jobs=jobs, tables=tables),
+        replicator=JobReplicator(jobs=jobs, tables=tables, slot=settings.LAKEHOUSE.slot),
         store=DirectoryStore(Path(lake.bronze_root)),
         catalog=IcebergCatalog(lake),
         jobs=jobs,
@@ -145,6 +150,26 @@ def price_book() -> PriceBook:
     return FreeOfCharge()
 
 
+def following() -> Following:
+    """Return the continuous follower over the embedded lake.
+
+    Raises:
+        SettingMissingError: LAKEHOUSE_CATALOG_URL is not set.
+        BackendIncompleteError: The lake is not in a folder.
+    """
+    from etl.follow.cycle import Follower  # noqa: PLC0415 - the other processes do without engines
+    from lakehouse_admin.follow import Following  # noqa: PLC0415
+
+    lake, store = lake_config(), bronze()
+    if not lake.catalog_url:
+        raise SettingMissingError("LAKEHOUSE_CATALOG_URL is not set.")
+    return Following(
+        store,
+        open_follower=lambda slot: Follower(lake, store, slot=slot),
+        durable_lsn=lambda: replication(now=timezone.now()).durable_lsn,
+    )
+
+
 def source_url() -> str:
     """Return the connection URL of the role that reads the source whole.
 
@@ -154,6 +179,43 @@ def source_url() -> str:
     if not settings.LAKEHOUSE.source_url:
         raise SettingMissingError("LAKEHOUSE_SOURCE_URL is not set.")
     return str(settings.LAKEHOUSE.source_url)
+
+
+def replicator_config() -> ReplicatorConfig:
+    """Return what the replicator follows, and how.
+
+    Raises:
+        SettingMissingError: LAKEHOUSE_SOURCE_URL is not set.
+    """
+    from etl.replicate.session import ReplicatorConfig  # noqa: PLC0415 - web processes do without
+
+    return ReplicatorConfig(
+        source_url=source_url(),
+        tables=tuple(TableId.parse(name) for name in settings.LAKEHOUSE.source_tables),
+        slot=settings.LAKEHOUSE.slot,
+        flush_seconds=float(settings.LAKEHOUSE.flush_seconds),
+        reserve_bytes=settings.LAKEHOUSE.disk_reserve_bytes,
+        free_bytes=_free_bytes,
+    )
+
+
+def _free_bytes() -> int:
+    """Return the room that the lake's disk has left."""
+    folder = Path(lake_config().bronze_root)
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
+
+
+def replicator_status() -> StatusFile:
+    """Return where the replicator says how it is; anybody may read it.
+
+    Raises:
+        EmbeddedOnlyError: DMS replicates.
+    """
+    if settings.LAKEHOUSE.lake_uri.startswith("s3://"):
+        raise EmbeddedOnlyError("The replicator is the embedded backend's; on AWS, DMS replicates.")
+    return StatusFile(Path(lake_config().bronze_root) / STATUS_NAME)
 
 
 def child_process_runner(lake: LakeConfig) -> ChildProcessRunner:

@@ -110,7 +110,7 @@ class Bronze:
             first_lsn=first_lsn,
             last_lsn=self.lsn,
             committed_from=_BEGIN.isoformat(),
-            committed_to=_BEGIN.isoformat(),
+            committed_to=(_BEGIN + timedelta(seconds=self.lsn)).isoformat(),
             transactions=len(transactions),
             files=tuple(files),
         )

@@ -38,16 +38,18 @@ def _write(catalog: Catalog, lake: LakeConfig, given: Given, committed_at: str) 
         if name not in given and table.current_snapshot() is not None:
             continue
         (Path(table.location()) / "data").mkdir(parents=True, exist_ok=True)
-        rows = [
-            {**LEFT_OUT.get(name, {}), **row, "_committed_at": committed_at, "_change_seq": "0" * 35}
-            for row in given.get(name, ())
-        ]
-        names = [field.name for field in schema.fields]
+        rows = [*given.get(name, ())]
         with duckdb_session(lake) as connection, table_write(table, connection) as write:
-            values = [f"({', '.join(_constant(row.get(column)) for column in names)})" for row in rows]
-            listed = f"SELECT * FROM (VALUES {', '.join(values)}) AS given ({', '.join(names)})"
-            files = write.parquet(listed) if rows else ()
+            files = write.parquet(select_rows(name, rows, committed_at=committed_at)) if rows else ()
             write.commit(add=files, delete=data_files(table), properties={})
+
+
+def select_rows(name: str, rows: Iterable[Mapping[str, object]], *, committed_at: str = COMMITTED_AT) -> str:
+    """Return a SELECT of some rows of a silver table, at least one, with sensible values for what they leave out."""
+    names = [*TABLES[name], "_committed_at", "_change_seq"]
+    whole = [{**LEFT_OUT.get(name, {}), **row, "_committed_at": committed_at, "_change_seq": "0" * 35} for row in rows]
+    values = [f"({', '.join(_constant(row.get(column)) for column in names)})" for row in whole]
+    return f"SELECT * FROM (VALUES {', '.join(values)}) AS given ({', '.join(names)})"
 
 
 def _constant(value: object) -> str:

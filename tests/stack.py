@@ -107,7 +107,7 @@ class Stack:
 
     def health(self) -> tuple[int, str]:
         """Return the status and body of `/healthz`."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.record.port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", self.record.port, timeout=20)
         with contextlib.closing(connection):
             connection.request("GET", "/healthz")
             response = connection.getresponse()

@@ -33,14 +33,14 @@ _FIRST_WITH_BUILTIN_LOCALE = 17
 # SIGINT disconnects clients and stops; a replication client that does not read can delay it, hence the ladder.
 _STOP = ((signal.SIGINT, 15.0), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 5.0))
 
-_SETTINGS = {
+SETTINGS = {
     "listen_addresses": LOOPBACK,
     "unix_socket_directories": "",
     "wal_level": "logical",
     "max_replication_slots": "20",
     "max_wal_senders": "20",
     "wal_sender_timeout": "10s",  # A stalled reader blocks stopping.
-    "max_slot_wal_keep_size": "1GB",  # An abandoned slot must not fill the disk.
+    "max_slot_wal_keep_size": "4GB",  # An abandoned slot must not fill the disk; a transaction of 1 GB must pass.
     "shared_buffers": "128MB",
     "max_connections": "100",
     "timezone": "UTC",
@@ -204,7 +204,7 @@ class Postgres:
             )
 
     def _launch(self, data: Path, programs: Path, account: Account | None) -> None:
-        settings = {**_SETTINGS, "port": str(self.port), **({} if self.durable else _THROWAWAY_SETTINGS)}
+        settings = {**SETTINGS, "port": str(self.port), **({} if self.durable else _THROWAWAY_SETTINGS)}
         if list(programs.parent.glob("lib/**/pg_stat_statements.*")):
             settings["shared_preload_libraries"] = "pg_stat_statements"
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]

@@ -1,4 +1,4 @@
-"""The stack's Python processes: worker, beat and web, each with the environment it needs and no more."""
+"""The stack's Python processes, each with the environment it needs and no more."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from config.embedded.processes import end, spawn
 
 _OWNER_ONLY = {"DATABASE_URL"}
 _SOURCE_AND_CATALOG = {"LAKEHOUSE_SOURCE_URL", "LAKEHOUSE_CATALOG_URL"}
+_ALL_URLS = _OWNER_ONLY | _SOURCE_AND_CATALOG | {"APP_DATABASE_URL", "REDIS_URL"}
 
 Ladder = Sequence[tuple[signal.Signals, float]]
 
@@ -82,7 +83,7 @@ class PythonProcess:
 
 
 def worker(home: Path, values: Mapping[str, str]) -> PythonProcess:
-    """Return the Celery worker: it alone reaches the source and the catalog."""
+    """Return the Celery worker: it alone reaches the catalog, and the source besides the replicator."""
     return PythonProcess(
         name="worker",
         home=home,
@@ -92,6 +93,32 @@ def worker(home: Path, values: Mapping[str, str]) -> PythonProcess:
         stop_ladder=((signal.SIGTERM, 15.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0)),
         # A gentler signal would have it wait for a broker that ends at the same moment; its pool notices and ends.
         death_signal=signal.SIGKILL,
+    )
+
+
+def replicator(home: Path, values: Mapping[str, str]) -> PythonProcess:
+    """Return the process that follows the source: it needs the source's URL and no other."""
+    return PythonProcess(
+        name="replicator",
+        home=home,
+        arguments=["manage", "lakehouse", "replicate"],
+        environment=_environment(home, values, hidden=_ALL_URLS - {"LAKEHOUSE_SOURCE_URL"}),
+        # Gently: land what was received. What is cut off comes again.
+        stop_ladder=((signal.SIGTERM, 12.0), (signal.SIGKILL, 5.0)),
+        death_signal=signal.SIGTERM,
+    )
+
+
+def follower(home: Path, values: Mapping[str, str]) -> PythonProcess:
+    """Return the process that publishes changes as they come: it needs the catalog, not the source."""
+    return PythonProcess(
+        name="follower",
+        home=home,
+        arguments=["manage", "lakehouse", "follow"],
+        environment=_environment(home, values, hidden=_OWNER_ONLY | {"LAKEHOUSE_SOURCE_URL"}),
+        # Gently: end the cycle at hand. What is cut off is done again.
+        stop_ladder=((signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0)),
+        death_signal=signal.SIGTERM,
     )
 
 

@@ -1,7 +1,7 @@
 """Starts the whole stack in order, keeps it running, and stops everything it started.
 
-PostgreSQL, Valkey, roles, migrations, worker and beat, then web. A signal asks it to stop: the
-handler only notes that, and the loops look at the note, so that no process is ever forgotten
+PostgreSQL, Valkey, roles, migrations, worker and beat, follower, web, then the replicator. A signal asks it to stop:
+the handler only notes that, and the loops look at the note, so that no process is ever forgotten
 between its start and its entry in a list.
 """
 
@@ -33,7 +33,7 @@ from config.embedded.python_services import Service
 from config.embedded.report import Report
 from config.embedded.run_folder import Child, RunFolder, StackRecord, StackState, this_process
 from config.embedded.valkey import Valkey
-from config.provisioning import provision
+from config.provisioning import provision, publish
 
 _POLL_SECONDS = 0.1
 _HEALTHY_SECONDS = 60.0
@@ -43,7 +43,7 @@ _STEADY_SECONDS = 60.0
 _LOG_BYTES = 20 * 1024**2
 _ROLE_URLS = ("APP_DATABASE_URL", "LAKEHOUSE_SOURCE_URL", "LAKEHOUSE_CATALOG_URL")
 _STACK_URLS = ("DATABASE_URL", *_ROLE_URLS, "REDIS_URL")
-_STOP_ORDER = ("beat", "worker", "web", "Valkey", "PostgreSQL")
+_STOP_ORDER = ("beat", "replicator", "follower", "worker", "web", "Valkey", "PostgreSQL")
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -147,14 +147,22 @@ class Supervisor:
         with self.report.step("Roles and migrations"):
             self.values |= provision(self.values["DATABASE_URL"], home=self.home, given=self._given_role_urls())
             self.command("migrate", "--database", "owner", "--no-input")
+            publish(
+                self.values["DATABASE_URL"],
+                source_url=self.values["LAKEHOUSE_SOURCE_URL"],
+                tables=env.parse(self.values).lakehouse.source_tables,
+            )
         self._run_folder.write_environment({name: self.values[name] for name in _STACK_URLS})
         scenario.fill(self)
         self._launch(python_services.worker(self.home, self.values))
         self._launch(python_services.beat(self.home, self.values))
         scenario.first_run(self)
-        with self.report.step("Web, worker and beat"):
+        self._launch(python_services.follower(self.home, self.values))
+        with self.report.step("Web, worker, beat and follower"):
             self._launch(python_services.web(self.home, self.values, descriptor=web_socket.fileno()))
             self._wait_until_healthy()
+        # Last, and not waited for: a source that is not ready is told and tried again, while everything else runs.
+        self._launch(python_services.replicator(self.home, self.values))
         self._enter(StackState.READY)
         sys.stdout.write(f"\n{scenario.welcome(self)}\n")
         sys.stdout.flush()

@@ -9,7 +9,9 @@ everything of our own stands under names that start with an underscore::
     _manifests/loads/00000000018B4D10.json               one full load over all tables
     _manifests/changes/2026/11/23/00000000018B9F48.json  some whole transactions' changes of all tables
     _manifests/fingerprints/00000000018B4D10.json        what the source held at that moment
+    _manifests/abandoned/lakeside/00000000018B9F48       a position from which nothing continues: the slot was lost
     _contracts/public/orders/v0001.json                  the shape the rows promise
+    _contracts/public/orders/v0002.doubt                 why older rows are not known any more, if so
 
 Source: AWS DMS user guide, "Using Amazon S3 as a target": the counter is eight
 upper-case hexadecimal digits; files of changes are named by date, time and milliseconds.
@@ -42,6 +44,7 @@ _LOAD_FILE = re.compile(r"LOAD([0-9A-F]{8})\.csv\.gz")
 _CHANGE_FILE = re.compile(r"(?:.*/)?(\d{8})-(\d{6})(\d{3})\.csv\.gz")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CONTRACT_FILE = re.compile(r"v(\d{4,})\.json")
+_DOUBT_FILE = re.compile(r"v(\d{4,})\.doubt")
 
 
 def fields(contract: TableContract) -> tuple[str, ...]:
@@ -96,6 +99,11 @@ def change_manifest_key(day: date, last_lsn_hex: str) -> str:
     return f"{CHANGES_PREFIX}{day:%Y/%m/%d}/{last_lsn_hex}.json"
 
 
+def abandoned_prefix(slot: str) -> str:
+    """Return the folder of the positions from which nothing continues a slot's changes, with its final slash."""
+    return f"_manifests/abandoned/{_segment(slot)}/"
+
+
 def file_manifest_key(data_key: str) -> str:
     """Return where the manifest of a data file stands."""
     return f"_manifests/{data_key}.json"
@@ -124,6 +132,17 @@ def contract_key(table: TableId, version: int) -> str:
 def contract_version(key: str) -> int | None:
     """Return the version a contract's key names; None if it names something else."""
     match = _CONTRACT_FILE.fullmatch(key.rpartition("/")[2])
+    return int(match[1]) if match else None
+
+
+def doubt_key(table: TableId, version: int) -> str:
+    """Return where it stands that rows older than a contract version are not known any more."""
+    return f"{contracts_prefix(table)}v{version:04d}.doubt"
+
+
+def doubted_version(key: str) -> int | None:
+    """Return the contract version that a doubt's key names; None if it names something else."""
+    match = _DOUBT_FILE.fullmatch(key.rpartition("/")[2])
     return int(match[1]) if match else None
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from etl.contracts.table import TableId
@@ -65,6 +65,23 @@ class FileManifest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedTable:
+    """What a table was when it was loaded."""
+
+    oid: int
+    """Its number at the source: another number later is another table."""
+    version: int
+    """Of its contract."""
+    files: tuple[int | None, ...]
+    """Numbers of the files that it, with its partitions, lay in: others later tell that it was rewritten."""
+
+    @classmethod
+    def from_fields(cls, fields: Mapping[str, Any]) -> Self:
+        """Return the table whose fields a manifest's JSON document holds."""
+        return cls(**{**fields, "files": tuple(fields["files"])})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoadManifest:
     """One full load: every table as of one LSN."""
 
@@ -79,7 +96,12 @@ class LoadManifest:
     tables: tuple[TableId, ...]
     """Every table loaded, those without rows included."""
     slot: str = ""
-    """The slot whose snapshot this is and whose changes continue it; empty if nothing continues it."""
+    """The slot whose changes continue it; empty if nothing continues it."""
+    begins_slot: bool = True
+    """Whether the slot was made with it. If not, it is a resync: the slot's changes go on around it, and of its
+    tables those that ended at ``lsn`` or earlier are in it already."""
+    sources: Mapping[str, LoadedTable] = field(default_factory=dict)
+    """What the tables were at the source, by ``schema.name``; empty in manifests that others wrote."""
 
     def files_of(self, table: TableId) -> tuple[FileManifest, ...]:
         """Return the table's files, in name order."""
@@ -99,7 +121,37 @@ class LoadManifest:
         """
         data = json.loads(text)
         files = tuple(map(FileManifest.from_fields, data["files"]))
-        return cls(**{**data, "files": files, "tables": tuple(TableId(**table) for table in data["tables"])})
+        tables = tuple(TableId(**table) for table in data["tables"])
+        sources = {table: LoadedTable.from_fields(fields) for table, fields in data.get("sources", {}).items()}
+        return cls(**{**data, "files": files, "tables": tables, "sources": sources})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """What bronze lacks of one table: some changes, or what rows from before became without a change.
+
+    A load of the table at or beyond ``last_lsn`` mends it; until there is one, nothing of the
+    table from ``first_lsn`` on may be applied.
+    """
+
+    table: TableId
+    first_lsn: int
+    """End of the first transaction that is concerned; some of its changes may be there."""
+    last_lsn: int
+    """End of the last one."""
+    error_class: str
+    """Qualified name of the error that tells why."""
+    message: str
+    guidance: str
+
+    @classmethod
+    def from_fields(cls, fields: Mapping[str, Any]) -> Self:
+        """Return the gap whose fields a manifest's JSON document holds.
+
+        Raises:
+            KeyError: The table is missing.
+        """
+        return cls(**{**fields, "table": TableId(**fields["table"])})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +173,8 @@ class ChangeManifest:
     transactions: int
     files: tuple[FileManifest, ...]
     """In the order of their first changes within each table."""
+    gaps: tuple[Gap, ...] = ()
+    """Every gap that no load had mended yet, this flush's own and those before it; at most one a table."""
 
     def files_of(self, table: TableId) -> tuple[FileManifest, ...]:
         """Return the table's files, in the order of their changes."""
@@ -148,4 +202,5 @@ class ChangeManifest:
         """
         data = json.loads(text)
         files = tuple(map(FileManifest.from_fields, data["files"]))
-        return cls(**{**data, "files": files})
+        gaps = tuple(map(Gap.from_fields, data.get("gaps", ())))
+        return cls(**{**data, "files": files, "gaps": gaps})

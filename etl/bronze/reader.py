@@ -50,8 +50,8 @@ def bronze_relation_sql(
     """Return DuckDB SQL, usable after FROM, that yields the files' rows with every column as text.
 
     Columns: ``Op``, ``_committed_at``, the contract's columns in order, ``_change_seq``,
-    of changes also ``_unchanged`` and ``_old_key``, then ``filename``. Unquoted text that is the
-    null marker is NULL, ``""`` is the empty text.
+    of changes also ``_unchanged`` and ``_old_key``, then ``filename``. Unquoted text that is
+    the null marker is NULL, ``""`` is the empty text.
 
     Args:
         contract: The version under which the files were written.

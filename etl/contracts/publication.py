@@ -21,6 +21,8 @@ class TablePin:
     """The Iceberg metadata file: readable without a catalog."""
     snapshot_id: int
     rows: int
+    as_of: str | None = None
+    """Source time at which this table stands, ISO 8601, where that is before the publication's: it promises less."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from psycopg import sql
 from psycopg.rows import class_row
 
 from etl.bronze.layout import OWN_FIELDS
+from etl.contracts.problem import Problem, sentences
 from etl.contracts.table import Column, TableContract, TableId
 from etl.contracts.types import LogicalType
 from etl.ports.replicator import SourceNotReadyError, SourceUnavailableError, UnsupportedColumnError
@@ -44,6 +45,7 @@ CONNECT: ConnectOptions = {
 
 _OLDEST_SERVER_VERSION = 150000
 _MAX_DECIMAL_DIGITS = 38
+_LOCALE_DEPENDENT = "money"
 _NUMERIC_HEADER = 4  # PostgreSQL's numeric typmod is (precision << 16 | scale) + 4, scale in 11 bits with sign.
 
 SESSION = """
@@ -190,15 +192,36 @@ def check_source(connection: psycopg.Connection, tables: Sequence[TableId]) -> N
         SourceNotReadyError: Something is missing; the message lists everything, each with the SQL that mends it.
         SourceUnavailableError: The source did not answer.
     """
+    problems = source_problems(connection, tables)
+    if problems:
+        raise SourceNotReadyError(sentences(problems))
+
+
+def source_problems(connection: psycopg.Connection, tables: Sequence[TableId]) -> list[Problem]:
+    """Return everything that keeps the tables from being read.
+
+    Raises:
+        SourceUnavailableError: The source did not answer.
+    """
     try:
         server = _read_server(connection)
         found = _find(connection, tables)
         keyed = read_keys(connection, [table.oid for table in found.values()])
     except psycopg.OperationalError as error:
         raise SourceUnavailableError(f"The source database stopped answering: {first_line(error)}.") from error
-    problems = [*_server_problems(server), *_table_problems(tables, found, keyed, quoted(server.role))]
-    if problems:
-        raise SourceNotReadyError(" ".join(problems))
+    return [*_server_problems(server), *_table_problems(tables, found, keyed, quoted(server.role))]
+
+
+def read_oids(connection: psycopg.Connection, tables: Sequence[TableId]) -> dict[TableId, int]:
+    """Return the numbers that the tables have at the source, as far as they exist.
+
+    Raises:
+        SourceUnavailableError: The source did not answer.
+    """
+    try:
+        return {table: found.oid for table, found in _find(connection, tables).items()}
+    except psycopg.OperationalError as error:
+        raise SourceUnavailableError(f"The source database stopped answering: {first_line(error)}.") from error
 
 
 def read_contracts(connection: psycopg.Connection, tables: Sequence[TableId]) -> list[TableContract]:
@@ -227,10 +250,10 @@ def read_contracts(connection: psycopg.Connection, tables: Sequence[TableId]) ->
     contracts = []
     for table in tables:
         if table not in found:
-            raise SourceNotReadyError(_missing(table))
+            raise SourceNotReadyError(str(_missing(table)))
         oid = found[table].oid
         if oid not in keys:
-            raise SourceNotReadyError(_keyless(table))
+            raise SourceNotReadyError(str(_keyless(table)))
         own = [
             Column(
                 name=row.name,
@@ -247,6 +270,33 @@ def read_contracts(connection: psycopg.Connection, tables: Sequence[TableId]) ->
             TableContract(table=table, version=UNRECORDED_VERSION, columns=tuple(own), key=keys[oid]),
         )
     return contracts
+
+
+def column_problems(
+    connection: psycopg.Connection, tables: Sequence[TableId], reserved: Sequence[str]
+) -> list[Problem]:
+    """Return why columns of the tables, as far as they exist, cannot be carried.
+
+    Args:
+        connection: From `open_source`.
+        tables: Tables.
+        reserved: Names of fields that columns must not have, besides those of every bronze file.
+
+    Raises:
+        SourceUnavailableError: The source did not answer.
+    """
+    try:
+        found = {table.oid: name for name, table in _find(connection, tables).items()}
+        with connection.cursor(row_factory=class_row(_Column)) as cursor:
+            rows = cursor.execute(_COLUMNS, [list(found)]).fetchall()
+    except psycopg.OperationalError as error:
+        raise SourceUnavailableError(f"The source database stopped answering: {first_line(error)}.") from error
+    problems = []
+    for oid, table in found.items():
+        own = [row for row in rows if row.oid == oid]
+        problems += [_locale_dependent(table, row.name) for row in own if row.base_type == _LOCALE_DEPENDENT]
+        problems += _name_problems(table, [row.name for row in own], reserved)
+    return problems
 
 
 def first_line(error: Exception) -> str:
@@ -271,28 +321,31 @@ def _read_server(connection: psycopg.Connection) -> _Server:
         return next(cursor.execute(_SERVER))
 
 
-def _server_problems(server: _Server) -> Iterator[str]:
+def _server_problems(server: _Server) -> Iterator[Problem]:
     if server.version < _OLDEST_SERVER_VERSION:
-        yield "The source is older than PostgreSQL 15. Upgrade it."
+        yield Problem(text="The source is older than PostgreSQL 15. Upgrade it.")
     if server.wal_level != "logical":
-        yield (
-            f"The source's wal_level is '{server.wal_level}', but replication needs 'logical'. "
-            "Run: ALTER SYSTEM SET wal_level = 'logical'; then restart PostgreSQL."
+        yield Problem(
+            text=f"The source's wal_level is '{server.wal_level}', but replication needs 'logical'.",
+            sql="ALTER SYSTEM SET wal_level = 'logical';",
+            then="then restart PostgreSQL.",
         )
     if server.encoding == "SQL_ASCII":
-        yield (
-            "The source database's encoding is SQL_ASCII, so its text has no defined characters. "
+        yield Problem(
+            text="The source database's encoding is SQL_ASCII, so its text has no defined characters. "
             "Move the data to a database created with ENCODING 'UTF8'."
         )
     if not server.may_replicate:
-        yield (
-            f"Role {server.role} may not replicate. Run as a superuser: ALTER ROLE {quoted(server.role)} REPLICATION;"
+        yield Problem(
+            text=f"Role {server.role} may not replicate.",
+            sql=f"ALTER ROLE {quoted(server.role)} REPLICATION;",
+            by="as a superuser",
         )
 
 
 def _table_problems(
     tables: Sequence[TableId], found: Mapping[TableId, _Table], keyed: Container[int], role: str
-) -> Iterator[str]:
+) -> Iterator[Problem]:
     hidden = []
     for wanted in tables:
         table = found.get(wanted)
@@ -300,35 +353,41 @@ def _table_problems(
             yield _missing(wanted)
             continue
         if table.kind not in _LOADABLE_KINDS:
-            yield f"{wanted} is a {_KINDS.get(table.kind, 'relation without rows')}; only tables are replicated."
+            kind = _KINDS.get(table.kind, "relation without rows")
+            yield Problem(text=f"{wanted} is a {kind}; only tables are replicated.", table=wanted)
             continue
         if not table.readable:
-            yield (
-                f"Role {role} may not read {wanted}. Run: GRANT USAGE ON SCHEMA {quoted(wanted.schema)} TO {role}; "
-                f"GRANT SELECT ON {quoted(wanted.schema, wanted.name)} TO {role};"
+            yield Problem(
+                text=f"Role {role} may not read {wanted}.",
+                sql=f"GRANT USAGE ON SCHEMA {quoted(wanted.schema)} TO {role}; "
+                f"GRANT SELECT ON {quoted(wanted.schema, wanted.name)} TO {role};",
+                table=wanted,
             )
         if table.oid not in keyed:
             yield _keyless(wanted)
         if table.hides_rows:
             hidden.append(str(wanted))
     if hidden:
-        yield (
-            f"Row-level security hides rows of {', '.join(hidden)} from role {role}. "
-            f"Run as a superuser: ALTER ROLE {role} BYPASSRLS;"
+        yield Problem(
+            text=f"Row-level security hides rows of {', '.join(hidden)} from role {role}.",
+            sql=f"ALTER ROLE {role} BYPASSRLS;",
+            by="as a superuser",
         )
 
 
-def _missing(table: TableId) -> str:
-    return (
-        f"The source has no table {table}. Create it (for the source application: `manage.py migrate`) "
-        "or leave it out of LAKEHOUSE_SOURCE_TABLES."
+def _missing(table: TableId) -> Problem:
+    return Problem(
+        text=f"The source has no table {table}. Create it (for the source application: `manage.py migrate`) "
+        "or leave it out of LAKEHOUSE_SOURCE_TABLES.",
+        table=table,
     )
 
 
-def _keyless(table: TableId) -> str:
-    return (
-        f"Table {table} has no primary key, so its rows cannot be told apart. "
-        f"Run: ALTER TABLE {quoted(table.schema, table.name)} ADD PRIMARY KEY (<columns>);"
+def _keyless(table: TableId) -> Problem:
+    return Problem(
+        text=f"Table {table} has no primary key, so its rows cannot be told apart.",
+        sql=f"ALTER TABLE {quoted(table.schema, table.name)} ADD PRIMARY KEY (<columns>);",
+        table=table,
     )
 
 
@@ -338,11 +397,8 @@ def logical_type(table: TableId, column: str, base_type: str, typmod: int) -> st
     Raises:
         UnsupportedColumnError: Its text would depend on the server's locale.
     """
-    if base_type == "money":
-        raise UnsupportedColumnError(
-            f"Column {column} of {table} has type money, whose text depends on the server's locale. "
-            f"Run: ALTER TABLE {quoted(table.schema, table.name)} ALTER COLUMN {quoted(column)} TYPE numeric(19,2);"
-        )
+    if base_type == _LOCALE_DEPENDENT:
+        raise UnsupportedColumnError(str(_locale_dependent(table, column)))
     if base_type == "numeric":
         return _decimal(typmod)
     return _LOGICAL_TYPES.get(base_type, LogicalType.TEXT)
@@ -362,21 +418,34 @@ def _decimal(typmod: int) -> str:
     return f"{LogicalType.DECIMAL}({precision},{scale})" if precision <= _MAX_DECIMAL_DIGITS else LogicalType.TEXT
 
 
-def check_names(table: TableId, columns: Sequence[Column]) -> None:
+def check_names(table: TableId, columns: Sequence[Column], reserved: Sequence[str] = ()) -> None:
     """Refuse names the lake cannot tell apart: its engines ignore case.
 
     Raises:
         UnsupportedColumnError: A column is called like another, or like a field of ours, but for case.
     """
-    names = Counter(column.name.lower() for column in columns)
-    names.update(field.lower() for field in (*OWN_FIELDS, "filename"))
-    for column in columns:
-        if names[column.name.lower()] > 1:
-            raise UnsupportedColumnError(
-                f"Column {column.name} of {table} differs only by case from another, or from a field of bronze. "
-                f"Run: ALTER TABLE {quoted(table.schema, table.name)} "
-                f"RENAME COLUMN {quoted(column.name)} TO <another name>;"
+    for problem in _name_problems(table, [column.name for column in columns], reserved):
+        raise UnsupportedColumnError(str(problem))
+
+
+def _name_problems(table: TableId, columns: Sequence[str], reserved: Sequence[str]) -> Iterator[Problem]:
+    names = Counter(name.lower() for name in columns)
+    names.update(field.lower() for field in (*OWN_FIELDS, *reserved, "filename"))
+    for name in columns:
+        if names[name.lower()] > 1:
+            yield Problem(
+                text=f"Column {name} of {table} differs only by case from another, or from a field of bronze.",
+                sql=f"ALTER TABLE {quoted(table.schema, table.name)} RENAME COLUMN {quoted(name)} TO <another name>;",
+                table=table,
             )
+
+
+def _locale_dependent(table: TableId, column: str) -> Problem:
+    return Problem(
+        text=f"Column {column} of {table} has type money, whose text depends on the server's locale.",
+        sql=f"ALTER TABLE {quoted(table.schema, table.name)} ALTER COLUMN {quoted(column)} TYPE numeric(19,2);",
+        table=table,
+    )
 
 
 def quoted(*names: str) -> str:

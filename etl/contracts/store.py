@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
-from etl.bronze.layout import contract_key, contract_version, contracts_prefix
+from etl.bronze.layout import contract_key, contract_version, contracts_prefix, doubt_key, doubted_version
 from etl.contracts.table import TableContract, TableId
-from etl.ports.object_store import ObjectStore
+from etl.ports.object_store import ObjectExistsError, ObjectStore
 
 
 def record_contract(store: ObjectStore, contract: TableContract) -> TableContract:
@@ -55,3 +56,27 @@ def read_contract(store: ObjectStore, table: TableId, version: int) -> TableCont
         StoreUnavailableError: The store did not answer.
     """
     return TableContract.from_json(store.get(contract_key(table, version)))
+
+
+def record_doubt(store: ObjectStore, table: TableId, version: int, message: str) -> None:
+    """Note, before the version itself is recorded, that rows older than it are not known any more.
+
+    Raises:
+        StoreFullError: No room.
+        StoreUnavailableError: The store did not answer.
+    """
+    with suppress(ObjectExistsError):  # Somebody died between this and the version.
+        store.put(doubt_key(table, version), message.encode())
+
+
+def doubt_since(store: ObjectStore, table: TableId, version: int) -> str | None:
+    """Return why rows loaded under a version are not known any more; None if they are.
+
+    Raises:
+        StoreUnavailableError: The store did not answer.
+    """
+    for info in store.list(contracts_prefix(table)):
+        doubted = doubted_version(info.key)
+        if doubted is not None and doubted > version:
+            return store.get(info.key).decode()
+    return None

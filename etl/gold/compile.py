@@ -6,8 +6,8 @@ is written. The one thing left is a failing check, see `etl.gold.materialise`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -42,6 +42,10 @@ Known = Mapping[str, tuple[str, ...]]
 """Column names of every table, by qualified name."""
 
 
+_Texts = dict[tuple[Dialect, datetime], str]
+_TEXTS_KEPT = 4
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompiledCheck:
     """A check whose SQL is parsed and portable, and whose every reference is known."""
@@ -50,6 +54,7 @@ class CompiledCheck:
     query: exp.Query
     inputs: frozenset[str]
     """Qualified names of the tables it reads, the checked one included."""
+    _texts: _Texts = field(default_factory=dict, init=False, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +65,7 @@ class CompiledModel:
     inputs: tuple[str, ...]
     """Qualified names of the tables that the SELECT or a check reads, sorted; not the model's own."""
     checks: tuple[CompiledCheck, ...]
+    _texts: _Texts = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def sql(self, dialect: Dialect, *, as_of: datetime) -> str:
         """Return the SELECT whose columns are exactly `GoldModel.selected`, in order and type.
@@ -71,17 +77,34 @@ class CompiledModel:
             dialect: The engine that will run it.
             as_of: Source time at which the data stands.
         """
-        declared = [
-            exp.cast(exp.column(name), _type_in(logical_type, dialect)).as_(name)
-            for name, logical_type in self.model.selected
-        ]
-        query = _in(dialect, expand(self.model.query, as_of=as_of))
-        return exp.select(*declared).from_(query.subquery("model")).sql(dialect, comments=False, pretty=True)
+
+        def text() -> str:
+            declared = [
+                exp.cast(exp.column(name), _type_in(logical_type, dialect)).as_(name)
+                for name, logical_type in self.model.selected
+            ]
+            query = _in(dialect, expand(self.model.query, as_of=as_of))
+            return exp.select(*declared).from_(query.subquery("model")).sql(dialect, comments=False, pretty=True)
+
+        return _once(self._texts, dialect, as_of, text)
 
 
 def check_sql(check: CompiledCheck, dialect: Dialect, *, as_of: datetime) -> str:
     """Return the SQL that yields the rows breaking a check."""
-    return _in(dialect, expand(check.query, as_of=as_of)).sql(dialect, comments=False)
+    texts = check._texts  # noqa: SLF001 - of this module
+    return _once(
+        texts, dialect, as_of, lambda: _in(dialect, expand(check.query, as_of=as_of)).sql(dialect, comments=False)
+    )
+
+
+def _once(texts: _Texts, dialect: Dialect, as_of: datetime, write: Callable[[], str]) -> str:
+    """Return the text for an engine and a moment, written now unless it was among the last: that takes milliseconds."""
+    text = texts.get((dialect, as_of))
+    if text is None:
+        if len(texts) >= _TEXTS_KEPT:
+            texts.clear()
+        text = texts[dialect, as_of] = write()
+    return text
 
 
 def load_models(folder: Path = MODELS_FOLDER) -> tuple[GoldModel, ...]:

@@ -62,12 +62,6 @@ class ModelCycleError(ModelError):
     """Models depend on each other in a circle."""
 
 
-class ModelComputationError(OperatorError):
-    """The engine could not compute a model."""
-
-    guidance: ClassVar[str] = "Correct the model file named in the message, then retry the run; its table is unchanged."
-
-
 class Audience(StrEnum):
     """Who may read a model."""
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import pyarrow as pa
@@ -18,7 +17,7 @@ from etl.engine.spark_sql import quoted, renamed
 from etl.engine.types import iceberg_schema
 from etl.gold import transforms
 from etl.gold.compile import CompiledModel
-from etl.gold.model import ModelComputationError
+from etl.gold.results import ModelComputationError
 from etl.quality.execute import CheckResult, run_checks
 
 _SPARK: dict[str, str] = {
@@ -31,7 +30,10 @@ _SPARK: dict[str, str] = {
 
 
 class SparkEngine:
-    """A `ModelEngine`. Spark plans queries of several threads side by side, so one serves all."""
+    """Computes models over tables that are pinned to the snapshots they had when they were shown.
+
+    Spark plans queries of several threads side by side, so one engine serves all.
+    """
 
     def __init__(self, lake: SparkLake) -> None:
         """Use a lake's session; nothing is shown yet."""
@@ -40,18 +42,13 @@ class SparkEngine:
         """By the name of a table, the session's view that models read in its place."""
         self._computed: dict[str, DataFrame] = {}
 
-    @contextmanager
-    def fork(self) -> Iterator[SparkEngine]:
-        """Return this one; see `ModelEngine.fork`."""
-        yield self
-
     def show(self, tables: Mapping[str, Table]) -> None:
-        """Make views; see `ModelEngine.show`."""
+        """Make tables readable by their names, at their current snapshots."""
         for name, table in tables.items():
             self._show(name, self._lake.rows(name, table))
 
     def latest_commit(self, tables: Sequence[str]) -> datetime | None:
-        """See `ModelEngine.latest_commit`."""
+        """Return the latest source commit time in shown tables of silver; None if they are empty."""
         latest = " UNION ALL ".join(
             f"SELECT MAX(_committed_at) AS moment FROM {quoted(self._views[name])}" for name in tables
         )
@@ -61,7 +58,13 @@ class SparkEngine:
         return None if row.moment is None else datetime.fromisoformat(f"{row.moment}+00:00")
 
     def compute(self, compiled: CompiledModel, *, as_of: datetime) -> int:
-        """Keep the rows with Spark's workers; see `ModelEngine.compute`."""
+        """Compute a model's rows, readable under the name of its table, and return their number.
+
+        Nothing is committed; Spark's workers keep the rows.
+
+        Raises:
+            ModelComputationError: Spark cannot.
+        """
         model = compiled.model
         sql = renamed(compiled.sql("spark", as_of=as_of), self._views, dialect="spark")
         try:
@@ -78,7 +81,11 @@ class SparkEngine:
         return count
 
     def check(self, compiled: CompiledModel, *, as_of: datetime, history: Sequence[int]) -> tuple[CheckResult, ...]:
-        """See `ModelEngine.check`."""
+        """Run the model's checks on the computed rows; see `etl.quality.execute.run_checks`.
+
+        Raises:
+            SparkComputationError: Spark refused a check's SQL.
+        """
         model = compiled.model
         return run_checks(
             SparkQueries(self._lake.session, self._views),
@@ -91,12 +98,17 @@ class SparkEngine:
         )
 
     def drop(self, table: str) -> None:
-        """See `ModelEngine.drop`."""
+        """Forget the computed rows."""
         self._computed.pop(table).unpersist()
         self._lake.session.catalog.dropTempView(self._views.pop(table))
 
     def commit(self, table: Table, compiled: CompiledModel, properties: Mapping[str, str]) -> None:
-        """See `ModelEngine.commit`; models that read this one from now on read what was committed."""
+        """Replace the table's rows by the computed ones in one snapshot; models read that from now on.
+
+        Raises:
+            CommitConflictError: Someone else committed first.
+            SparkUnavailableError: Spark or the store went away.
+        """
         name = compiled.model.table
         self._lake.overwrite(name, table, self._computed[name], properties)
         self._show(name, self._lake.rows(name, table))

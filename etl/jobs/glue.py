@@ -12,8 +12,8 @@ from datetime import datetime
 from etl.bronze.layout import load_manifest_key
 from etl.bronze.manifest import LoadManifest
 from etl.engine.spark import SparkLake, spark_session
-from etl.gold.materialise import GoldIncompleteError, materialise_on
-from etl.gold.spark_engine import SparkEngine
+from etl.gold.results import GoldIncompleteError
+from etl.gold.spark_materialise import materialise_on_spark
 from etl.jobs.bronze_to_silver import SilverResult
 from etl.jobs.progress import Progress
 from etl.jobs.silver_to_gold import GoldResult
@@ -24,9 +24,6 @@ from etl.silver.spark_bronze import verify
 from etl.silver.spark_load import apply_load_on_spark
 
 JOBS = ("bronze_to_silver", "silver_to_gold")
-
-_MODELS_AT_ONCE = 4
-"""Spark fills its workers with several models' tasks; more at once would only queue."""
 
 
 def run(name: str, arguments: Mapping[str, object], store: ObjectStore) -> SilverResult | GoldResult:
@@ -91,12 +88,10 @@ def _bronze_to_silver(lake: SparkLake, load_id: str, store: ObjectStore, progres
 
 
 def _silver_to_gold(lake: SparkLake, as_of: datetime | None, progress: Progress) -> GoldResult:
-    engine = SparkEngine(lake)
     try:
-        models = materialise_on(engine, lake.catalog, progress, as_of=as_of, threads=_MODELS_AT_ONCE)
+        return GoldResult(models=materialise_on_spark(lake, progress, as_of=as_of))
     except GoldIncompleteError as error:
         return GoldResult(models=error.results, problem=str(error))
-    return GoldResult(models=models)
 
 
 def _text(arguments: Mapping[str, object], name: str) -> str:

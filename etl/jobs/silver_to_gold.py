@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from etl.engine.lake import LakeConfig
-from etl.gold.materialise import GoldIncompleteError, ModelResult, materialise
+from etl.gold.materialise import materialise
+from etl.gold.results import GoldIncompleteError, ModelResult
 from etl.jobs.progress import Progress
 
 

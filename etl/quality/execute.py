@@ -86,6 +86,7 @@ def run_checks(
     file: str,
     as_of: datetime,
     history: Sequence[int] = (),
+    rows_elsewhere: int = 0,
 ) -> tuple[CheckResult, ...]:
     """Run a table's checks, in their order.
 
@@ -97,12 +98,13 @@ def run_checks(
         file: Where the checks stand, for messages.
         as_of: What ``AS_OF()`` means.
         history: The table's row counts in earlier published runs, oldest first, for `volume`.
+        rows_elsewhere: The table's rows that stay as they are and are not looked at; they count for `volume`.
 
     Raises:
         CheckNotComputedError: The engine refused a check's SQL.
         MemoryExhaustedError: DuckDB ran out of its memory limit.
     """
-    looked_at = _LookedAt(table=table, key=key, as_of=as_of, history=history)
+    looked_at = _LookedAt(table=table, key=key, as_of=as_of, history=history, rows_elsewhere=rows_elsewhere)
     failing = _count_together(connection, checks, looked_at)
     results = []
     for check in checks:
@@ -136,6 +138,7 @@ class _LookedAt:
     key: Sequence[str]
     as_of: datetime
     history: Sequence[int]
+    rows_elsewhere: int
 
 
 def _result(connection: Queries, compiled: CompiledCheck, looked_at: _LookedAt, failing: int | None) -> CheckResult:
@@ -158,7 +161,7 @@ def _judged(connection: Queries, check: Check, sql: str, looked_at: _LookedAt) -
     """Compare the table's row count with its history: no row of it is at fault."""
     assert check.volume is not None
     ((rows,),) = connection.execute(sql).fetchall()
-    judgement = judge(int(rows), looked_at.history, check.volume)
+    judgement = judge(int(rows) + looked_at.rows_elsewhere, looked_at.history, check.volume)
     is_unusual = judgement.is_unusual
     verdict = Verdict.NOT_JUDGED if is_unusual is None else _verdict(check, is_broken=is_unusual)
     return _found(check, looked_at, verdict=verdict, explanation=judgement.explanation)

@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
-from typing import cast
+from typing import ClassVar, cast
 
 import numpy as np
 import pyarrow as pa
@@ -40,6 +40,12 @@ _LONGEST_EXACT_EXPONENT = 15  # PostgreSQL prints a double from here on, and bel
 _SMALLEST_EXACT_EXPONENT = -4
 
 
+class RowTooLongError(UnsupportedColumnError):
+    """A row is longer than bronze carries."""
+
+    guidance: ClassVar[str] = "Shorten the row's values at the source, then run `manage.py lakehouse resync <table>`."
+
+
 def header(contract: TableContract) -> bytes:
     """Return the first line of the table's files of changes."""
     line = io.StringIO()
@@ -51,7 +57,7 @@ def print_changes(shape: Shape, changes: Changes) -> bytes:
     """Return the changes as CSV: every value in quotes, NULL as nothing.
 
     Raises:
-        UnsupportedColumnError: A row is longer than bronze carries.
+        RowTooLongError: A row is longer than bronze carries; its field ``row`` is the row's number.
     """
     columns, old_columns = _completed(changes)
     sequences, committed_at = _places(changes)
@@ -86,11 +92,11 @@ def _check_lengths(contract: TableContract, table: pa.Table) -> None:
     """Refuse rows that readers would refuse.
 
     Raises:
-        UnsupportedColumnError: There is one.
+        RowTooLongError: There is one.
     """
     for row in range(table.num_rows):
         if len(_csv(table.slice(row, 1))) > MAX_ROW_BYTES:
-            raise UnsupportedColumnError(f"A row of {contract.table} has more than {MAX_ROW_BYTES} bytes as text.")
+            raise RowTooLongError(f"A row of {contract.table} has more than {MAX_ROW_BYTES} bytes as text.", row=row)
 
 
 def _completed(changes: Changes) -> tuple[tuple[Values, ...], tuple[Values, ...]]:

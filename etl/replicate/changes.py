@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import csv
 import gzip
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import BinaryIO, Self
 
@@ -24,12 +24,13 @@ from etl.bronze.layout import (
     CHANGE_SEQ_FIELD,
     CHANGES_PREFIX,
     LOADS_PREFIX,
+    abandoned_prefix,
     change_key,
     change_manifest_key,
     change_milliseconds,
     table_prefix,
 )
-from etl.bronze.manifest import ChangeManifest, FileManifest, LoadManifest
+from etl.bronze.manifest import ChangeManifest, FileManifest, Gap, LoadManifest
 from etl.bronze.reader import MAX_ROW_BYTES
 from etl.contracts.table import TableContract, TableId
 from etl.ports.object_store import ObjectStore
@@ -53,6 +54,8 @@ class Position:
     """Every change of transactions that ended up to here is in bronze."""
     day: date
     """Folder of the newest manifest."""
+    gaps: tuple[Gap, ...] = ()
+    """What is missing nevertheless."""
 
 
 def find_position(store: ObjectStore, slot: str) -> Position | None:
@@ -62,17 +65,58 @@ def find_position(store: ObjectStore, slot: str) -> Position | None:
         StoreUnavailableError: The store did not answer.
     """
     newest = _newest_manifest(store)
+    abandoned_lsn = max(
+        (int(info.key.rpartition("/")[2], 16) for info in store.list(abandoned_prefix(slot))), default=-1
+    )
     found = None
-    if newest is not None and newest[1].slot == slot:
-        found = Position(durable_lsn=Lsn(newest[1].last_lsn), day=newest[0])
-    for key in reversed([info.key for info in store.list(LOADS_PREFIX)]):
-        load = LoadManifest.from_json(store.get(key))
-        if found is not None and load.lsn <= found.durable_lsn:
+    if newest is not None and newest[1].slot == slot and newest[1].last_lsn > abandoned_lsn:
+        gaps = unmended(store, newest[1].gaps)
+        found = Position(durable_lsn=Lsn(newest[1].last_lsn), day=newest[0], gaps=gaps)
+    for load in newest_loads(store):
+        if load.lsn <= max(abandoned_lsn, found.durable_lsn if found is not None else 0):
             break
-        if load.slot == slot:
+        if load.slot == slot and load.begins_slot:
             day = datetime.fromisoformat(load.snapshot_at).astimezone(UTC).date()
             return Position(durable_lsn=Lsn(load.lsn), day=max(day, newest[0]) if newest else day)
     return found
+
+
+def abandon(store: ObjectStore, slot: str, position: Position) -> None:
+    """Have nothing continue a slot's changes: from now on it has no position, until a load begins it anew.
+
+    Raises:
+        StoreFullError: No room.
+        StoreUnavailableError: The store did not answer.
+    """
+    store.put(f"{abandoned_prefix(slot)}{position.durable_lsn.hex}", b"")
+
+
+def newest_loads(store: ObjectStore) -> Iterator[LoadManifest]:
+    """Yield the committed full loads, the newest first.
+
+    Raises:
+        StoreUnavailableError: The store did not answer.
+    """
+    for key in reversed([info.key for info in store.list(LOADS_PREFIX)]):
+        yield LoadManifest.from_json(store.get(key))
+
+
+def unmended(store: ObjectStore, gaps: Sequence[Gap]) -> tuple[Gap, ...]:
+    """Return the gaps that no load of their table has mended.
+
+    Raises:
+        StoreUnavailableError: The store did not answer.
+    """
+    left = {gap.table: gap for gap in gaps}
+    if not left:
+        return ()
+    for load in newest_loads(store):
+        if load.lsn < min((gap.last_lsn for gap in left.values()), default=load.lsn + 1):
+            break
+        for table in load.tables:
+            if table in left and left[table].last_lsn <= load.lsn:
+                del left[table]
+    return tuple(left[table] for table in sorted(left))
 
 
 class Landing:
@@ -98,6 +142,15 @@ class Landing:
         self._names = {table: _remove_uncommitted(store, table, position.durable_lsn) for table in tables}
         self.position = position
         """What is committed; `Flush.commit` moves it."""
+
+    def forget_mended(self) -> None:
+        """Leave out of the manifests to come the gaps that a load has mended meanwhile.
+
+        Raises:
+            StoreUnavailableError: The store did not answer.
+        """
+        if self.position.gaps:
+            self.position = replace(self.position, gaps=unmended(self._store, self.position.gaps))
 
     def flush(self) -> Flush:
         """Begin a flush; nothing is written before its first change."""
@@ -130,7 +183,7 @@ class Landing:
         committed_to = datetime.fromisoformat(manifest.committed_to).date()
         day = max(committed_to, self.position.day)  # So that keys sort by LSN, whatever the source's clock does.
         self._store.put(change_manifest_key(day, Lsn(manifest.last_lsn).hex), manifest.to_json().encode())
-        self.position = Position(durable_lsn=Lsn(manifest.last_lsn), day=day)
+        self.position = Position(durable_lsn=Lsn(manifest.last_lsn), day=day, gaps=manifest.gaps)
 
     @property
     def slot(self) -> str:
@@ -152,6 +205,7 @@ class Flush:
     _latest_us: int = 0
     _open: dict[TableId, _File] = field(default_factory=dict)
     _full: list[_File] = field(default_factory=list)
+    _gaps: dict[TableId, Gap] = field(default_factory=dict)
     _resources: ExitStack = field(default_factory=ExitStack)
 
     def __enter__(self) -> Self:
@@ -164,7 +218,7 @@ class Flush:
         """Add changes of a table; they follow the table's earlier ones.
 
         Raises:
-            UnsupportedColumnError: A row is longer than bronze carries.
+            RowTooLongError: A row is longer than bronze carries; none of these changes was added.
             ObjectExistsError: Someone else writes into this bronze.
             StoreFullError: No room.
             StoreUnavailableError: The store did not answer.
@@ -183,6 +237,11 @@ class Flush:
         self.text_bytes += len(text)
         self._landing.passed(Moment.MID_FILE)
 
+    def miss(self, gap: Gap) -> None:
+        """Note that changes of a table are left out."""
+        before = self._gaps.get(gap.table)
+        self._gaps[gap.table] = gap if before is None else replace(before, last_lsn=gap.last_lsn)
+
     def note_transactions(self, end_lsns: NDArray[np.uint64], committed_us: NDArray[np.int64]) -> None:
         """Tell which transactions the changes belong to, in order."""
         if not len(end_lsns):
@@ -195,7 +254,7 @@ class Flush:
         self._earliest_us, self._latest_us = min(self._earliest_us, earliest), max(self._latest_us, latest)
 
     def commit(self) -> ChangeManifest | None:
-        """Make the flush visible and durable; None if it has no changes.
+        """Make the flush visible and durable; None if it has no changes and misses none.
 
         Raises:
             ObjectExistsError: Someone else writes into this bronze.
@@ -203,9 +262,9 @@ class Flush:
             StoreUnavailableError: The store did not answer.
         """
         files = [*self._full, *self._open.values()]
-        if not files:
+        if not files and not self._gaps:
             return None
-        manifests = self._landing.close_files(files)
+        manifests = self._landing.close_files(files) if files else ()
         self._landing.passed(Moment.FILES_DURABLE)
         manifest = ChangeManifest(
             slot=self._landing.slot,
@@ -216,6 +275,7 @@ class Flush:
             committed_to=_moment(self._latest_us),
             transactions=self.transactions,
             files=tuple(sorted(manifests, key=lambda file: (file.table, file.first_change_seq))),
+            gaps=_joined(self._landing.position.gaps, self._gaps.values()),
         )
         self._landing.commit(manifest)
         self._landing.passed(Moment.COMMITTED)
@@ -270,6 +330,15 @@ class _File:
 
 class _AbandonedError(Exception):
     """Tells a store's writer not to make its object appear."""
+
+
+def _joined(before: Iterable[Gap], new: Iterable[Gap]) -> tuple[Gap, ...]:
+    """Return one gap a table, which reaches from the first that is missing to the last."""
+    gaps = {gap.table: gap for gap in before}
+    for gap in new:
+        known = gaps.get(gap.table)
+        gaps[gap.table] = gap if known is None else replace(gap, first_lsn=known.first_lsn)
+    return tuple(gaps[table] for table in sorted(gaps))
 
 
 def _moment(microseconds: int) -> str:

@@ -10,15 +10,15 @@ import json
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 
 import psycopg
 
 from etl.bronze.layout import fingerprints_key
-from etl.bronze.manifest import FileManifest, LoadManifest
-from etl.contracts.source import check_source, first_line, open_source, read_contracts
+from etl.bronze.manifest import FileManifest, LoadedTable, LoadManifest
+from etl.contracts.source import check_source, first_line, open_source, read_contracts, read_oids
 from etl.contracts.store import record_contract
 from etl.contracts.table import TableContract, TableId
 from etl.errors import TransientError
@@ -44,12 +44,19 @@ from etl.replicate.snapshot import (
     storage_of,
 )
 
+_LOOK_UP_SECONDS = 0.2
+_CANCEL_SECONDS = 2.0
+
 SESSIONS = 4
 """How many tables are read at the same time."""
 
 
 class LoadRunningError(TransientError):
     """Another full load into this lake is running."""
+
+
+class LoadCancelledError(TransientError):
+    """The full load was cancelled before its end."""
 
 
 class TableMovedError(TransientError):
@@ -75,6 +82,8 @@ def full_load(
     max_file_bytes: int = MAX_FILE_BYTES,
     sessions: int = SESSIONS,
     slot: str | None = None,
+    resyncs_slot: str | None = None,
+    is_cancelled: Callable[[], bool] = lambda: False,
 ) -> FullLoad:
     """Copy the tables as of one LSN into bronze.
 
@@ -91,12 +100,15 @@ def full_load(
         max_file_bytes: Compressed size at which a table's next file begins.
         sessions: How many tables are read at the same time, at most.
         slot: Name of a slot to make, whose changes continue the load; after an error it may be there. None for no slot.
+        resyncs_slot: Name of a slot that is there, whose changes go on around the load. None for no slot.
+        is_cancelled: Asked several times a second; once true, the load ends soon, with an error.
 
     Raises:
         ValueError: No table is given.
         SourceNotReadyError: The source lacks something; the message says the SQL.
         UnsupportedColumnError: A column cannot be carried.
         SourceUnavailableError: The source did not answer, or not in time.
+        LoadCancelledError: It was cancelled.
         LoadRunningError: Another load into this lake runs.
         TableMovedError: A table was rewritten or truncated at the wrong moment.
         ObjectExistsError: Someone else writes into this bronze.
@@ -108,21 +120,23 @@ def full_load(
     with closing(open_source(source_url)) as control, _alone(control, store):
         done = find_load(store, request_id)
         if done is not None:
-            return FullLoad(manifest=done, fingerprints=_read_fingerprints(store, done.load_id))
+            return read_load(store, done)
         check_source(control, tables)
         first_numbers = {table: next_file_number(store, table) for table in tables}
         for table in tables:
             remove_uncommitted(store, table)
         before = storage_of(control, tables)
         with ExitStack() as open_sessions:
-            with export_snapshot(source_url, slot=slot) as snapshot:
+            with export_snapshot(source_url, slot=slot, is_cancelled=is_cancelled) as snapshot:
                 tasks = len(tables) * (1 if fingerprint_sql is None else 2)
                 joined = [
                     open_sessions.enter_context(join_snapshot(source_url, snapshot))
                     for _ in range(min(sessions, tasks))
                 ]
             hold_tables(joined[0], tables)
-            _check_unmoved(before, storage_of(joined[0], tables))
+            storage = storage_of(joined[0], tables)
+            _check_unmoved(before, storage)
+            oids = read_oids(joined[0], tables)
             contracts = [record_contract(store, contract) for contract in read_contracts(joined[0], tables)]
             landing = _Landing(
                 store=store,
@@ -133,9 +147,26 @@ def full_load(
                 fingerprint_sql=fingerprint_sql,
             )
             contracts.sort(key=lambda contract: before[contract.table].size_bytes, reverse=True)
-            landing.run(joined, contracts)
+            landing.run(joined, contracts, is_cancelled)
         _check_alone(control)
-        return _commit(landing, tables, request_id, slot or "")
+        sources = {
+            str(contract.table): LoadedTable(
+                oid=oids[contract.table], version=contract.version, files=storage[contract.table].files
+            )
+            for contract in contracts
+        }
+        manifest = LoadManifest(
+            load_id=landing.snapshot.lsn.hex,
+            request_id=request_id,
+            lsn=int(landing.snapshot.lsn),
+            snapshot_at=landing.snapshot.taken_at.isoformat(),
+            files=tuple(file for table in tables for file in landing.files[table]),
+            tables=tuple(tables),
+            slot=slot or resyncs_slot or "",
+            begins_slot=resyncs_slot is None,
+            sources=sources,
+        )
+        return _commit(landing, manifest)
 
 
 class _Landing:
@@ -163,10 +194,16 @@ class _Landing:
         self._errors: list[BaseException] = []
         self._stopped = threading.Event()
 
-    def run(self, sessions: Sequence[psycopg.Connection], contracts: Sequence[TableContract]) -> None:
+    def run(
+        self,
+        sessions: Sequence[psycopg.Connection],
+        contracts: Sequence[TableContract],
+        is_cancelled: Callable[[], bool],
+    ) -> None:
         """Copy and fingerprint the tables, one thread a session, in the order given.
 
         Raises:
+            LoadCancelledError: It was cancelled.
             Exception: The first that any thread met; the others stop soon after.
         """
         for contract in contracts:
@@ -177,10 +214,17 @@ class _Landing:
         try:
             for thread in threads:
                 thread.start()
-            for thread in threads:
-                thread.join()
+            while any(thread.is_alive() for thread in threads):
+                for thread in threads:
+                    thread.join(_LOOK_UP_SECONDS / len(threads))
+                _check_cancelled(is_cancelled)
         except BaseException:
             self._stopped.set()
+            for session in sessions:
+                with suppress(psycopg.Error):
+                    session.cancel_safe(timeout=_CANCEL_SECONDS)  # What runs at the source now would run to its end.
+            for thread in threads:
+                thread.join(_CANCEL_SECONDS)
             raise
         if self._errors:
             raise self._errors[0]
@@ -246,6 +290,16 @@ def _check_alone(control: psycopg.Connection) -> None:
         raise SourceUnavailableError(f"The source ended the load's session: {first_line(error)}.") from error
 
 
+def _check_cancelled(is_cancelled: Callable[[], bool]) -> None:
+    """Find out whether anybody still wants the load.
+
+    Raises:
+        LoadCancelledError: Nobody does.
+    """
+    if is_cancelled():
+        raise LoadCancelledError
+
+
 def _check_unmoved(before: Mapping[TableId, Storage], after: Mapping[TableId, Storage]) -> None:
     """Compare the tables' files around the snapshot.
 
@@ -257,22 +311,21 @@ def _check_unmoved(before: Mapping[TableId, Storage], after: Mapping[TableId, St
             raise TableMovedError(table=table)
 
 
-def _commit(landing: _Landing, tables: Sequence[TableId], request_id: str, slot: str) -> FullLoad:
-    lsn = landing.snapshot.lsn
-    manifest = LoadManifest(
-        load_id=lsn.hex,
-        request_id=request_id,
-        lsn=int(lsn),
-        snapshot_at=landing.snapshot.taken_at.isoformat(),
-        files=tuple(file for table in tables for file in landing.files[table]),
-        tables=tuple(tables),
-        slot=slot,
-    )
+def _commit(landing: _Landing, manifest: LoadManifest) -> FullLoad:
     if landing.fingerprints:
         document = {str(table): asdict(fingerprint) for table, fingerprint in landing.fingerprints.items()}
         landing.store.put(fingerprints_key(manifest.load_id), json.dumps(document, indent=1, sort_keys=True).encode())
     commit_load(landing.store, manifest)
     return FullLoad(manifest=manifest, fingerprints=dict(landing.fingerprints))
+
+
+def read_load(store: ObjectStore, manifest: LoadManifest) -> FullLoad:
+    """Return a committed load with the fingerprints that were taken with it, if any were.
+
+    Raises:
+        StoreUnavailableError: The store did not answer.
+    """
+    return FullLoad(manifest=manifest, fingerprints=_read_fingerprints(store, manifest.load_id))
 
 
 def _read_fingerprints(store: ObjectStore, load_id: str) -> dict[TableId, Fingerprint]:

@@ -228,6 +228,21 @@ class Changes:
         """Return the number of changes."""
         return len(self.letters)
 
+    def first(self, count: int) -> Changes:
+        """Return the first ``count`` changes."""
+        rows = np.arange(count)
+        old_rows = np.arange(int(self.has_old[:count].sum()))
+        return Changes(
+            relation=self.relation,
+            letters=self.letters[:count],
+            end_lsns=self.end_lsns[:count],
+            committed_us=self.committed_us[:count],
+            ordinals=self.ordinals[:count],
+            columns=tuple(values.only(rows) for values in self.columns),
+            has_old=self.has_old[:count],
+            old_columns=tuple(values.only(old_rows) for values in self.old_columns),
+        )
+
 
 @dataclass(slots=True)
 class Decoder:

@@ -7,20 +7,25 @@ very contract its full load was written under.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar, NamedTuple
 
 import psycopg
+from psycopg import sql
 from psycopg.rows import class_row
 
 from etl.bronze.layout import CHANGE_ONLY_FIELDS
-from etl.contracts.source import UNRECORDED_VERSION, check_names, first_line, logical_type, quoted, read_keys
-from etl.contracts.store import newest_contract, record_contract
+from etl.contracts.source import UNRECORDED_VERSION, check_names, first_line, logical_type, read_keys
+from etl.contracts.store import newest_contract, record_contract, record_doubt
 from etl.contracts.table import Column, TableContract, TableId
+from etl.contracts.types import LogicalType, decimal_shape
+from etl.errors import OperatorError
 from etl.ports.object_store import ObjectStore
-from etl.ports.replicator import SourceUnavailableError, UnsupportedColumnError
+from etl.ports.replicator import SourceUnavailableError
 from etl.replicate.pgoutput import Relation
+from etl.replicate.snapshot import printed, storage_of
 
 _TYPES = """
     WITH RECURSIVE resolved AS (
@@ -40,9 +45,35 @@ _TYPES = """
 """
 
 _ATTRIBUTES = """
-    SELECT attnum, attname AS name, attnotnull AS required, attisdropped AS is_dropped
-      FROM pg_attribute WHERE attrelid = %s AND attnum > 0 ORDER BY attnum
+    SELECT a.attnum, a.attname AS name, a.attnotnull AS required, a.attisdropped AS is_dropped,
+           a.atthasmissing AS has_missing,
+           a.atthasdef OR a.attidentity <> '' OR coalesce(t.typdefault IS NOT NULL, false) AS has_default
+      FROM pg_attribute a LEFT JOIN pg_type t ON t.oid = a.atttypid
+     WHERE a.attrelid = %s AND a.attnum > 0 ORDER BY a.attnum
 """
+
+_FILL = """
+    SELECT {value}::text FROM (
+        SELECT (attmissingval::text::text[])[1]::{type} AS {name} FROM pg_attribute
+         WHERE attrelid = {oid} AND attnum = {attnum}
+    ) missing
+"""
+"""The value that PostgreSQL gives rows older than a column, printed as a full load prints it."""
+
+_LIMITED_TEXT = re.compile(r"character varying(?:\((\d+)\))?|text")
+_NO_LIMIT = 2**31
+_WIDER = {
+    ("smallint", "integer"),
+    ("smallint", "bigint"),
+    ("integer", "bigint"),
+    ("real", "double precision"),
+}
+
+
+class OldRowsUnknownError(OperatorError):
+    """A table was altered so that its rows changed without being sent."""
+
+    guidance: ClassVar[str] = "Run `manage.py lakehouse resync <table>`; the other tables go on meanwhile."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,15 +101,21 @@ class _Attribute(NamedTuple):
     name: str
     required: bool
     is_dropped: bool
+    has_missing: bool
+    """Rows older than the column have a value of their own, which is known."""
+    has_default: bool
 
 
-def record_shape(connection: psycopg.Connection, store: ObjectStore, relation: Relation) -> Shape:
-    """Return the shape of a relation, its contract recorded in bronze.
+def record_shape(
+    connection: psycopg.Connection, store: ObjectStore, relation: Relation, *, files: Sequence[int | None] = ()
+) -> Shape:
+    """Return the shape of a relation, its contract recorded in bronze; before it the doubt that old rows are known.
 
     Args:
         connection: From `open_source`.
         store: Bronze.
         relation: As the stream described it last.
+        files: The table's files when it was loaded (`Storage.files`): with the same ones it was never rewritten.
 
     Raises:
         UnsupportedColumnError: A column cannot be carried.
@@ -111,27 +148,99 @@ def record_shape(connection: psycopg.Connection, store: ObjectStore, relation: R
         )
         for sent, of, attnum in zip(relation.columns, types, places, strict=True)
     ]
-    check_names(table, columns)
-    check_change_names(table, [column.name for column in columns])
+    check_names(table, columns, CHANGE_ONLY_FIELDS)
+    there = {attribute.attnum: attribute for attribute in attributes if not attribute.is_dropped}
+    if before is not None:
+        columns = [_filled(connection, relation, column, there.get(column.attnum), before) for column in columns]
     contract = TableContract(
         table=table, version=UNRECORDED_VERSION, columns=tuple(columns), key=_key(relation, key, before)
     )
+    if before is not None and before.fingerprint != contract.fingerprint:
+        doubts = list(_doubts(table, columns, there, before))
+        if doubts and not _has_files(connection, table, files):
+            record_doubt(store, table, before.version + 1, " ".join(doubts))
     return Shape(contract=record_contract(store, contract), base_types=tuple(of.base_type for of in types))
 
 
-def check_change_names(table: TableId, names: Sequence[str]) -> None:
-    """Refuse columns that are called like a field which only files of changes have.
+def _has_files(connection: psycopg.Connection, table: TableId, files: Sequence[int | None]) -> bool:
+    storage = storage_of(connection, [table]).get(table)
+    return storage is not None and None not in files and storage.files == tuple(files)
 
-    Raises:
-        UnsupportedColumnError: One is, but for case.
+
+def _filled(
+    connection: psycopg.Connection,
+    relation: Relation,
+    column: Column,
+    attribute: _Attribute | None,
+    before: TableContract,
+) -> Column:
+    """Return the column with the value that rows older than it have; of a known column as it was recorded."""
+    known = _by_number(before).get(column.attnum)
+    if known is not None:
+        return replace(column, fill=known.fill)
+    if attribute is None or not attribute.has_missing:
+        return column
+    query = sql.SQL(_FILL).format(
+        value=printed(replace(column, name=attribute.name)),
+        type=sql.SQL(column.source_type),
+        name=sql.Identifier(attribute.name),
+        oid=sql.Literal(relation.oid),
+        attnum=sql.Literal(attribute.attnum),
+    )
+    try:
+        row = connection.execute(query).fetchone()
+    except psycopg.OperationalError as error:
+        raise SourceUnavailableError(f"The source stopped answering: {first_line(error)}.") from error
+    except psycopg.Error:
+        return column  # It has another type by now; `_doubts` will see that.
+    return column if row is None else replace(column, fill=row[0])
+
+
+def _doubts(
+    table: TableId, columns: Sequence[Column], there: Mapping[int, _Attribute], before: TableContract
+) -> Iterator[str]:
+    """Say what makes the values of older rows uncertain: they were rewritten, and the stream does not tell.
+
+    Source: PostgreSQL documentation, ALTER TABLE: a volatile default, and most changes of
+    type, rewrite the table; no change is logged for it.
     """
-    taken = {field.lower() for field in CHANGE_ONLY_FIELDS}
-    for name in names:
-        if name.lower() in taken:
-            raise UnsupportedColumnError(
-                f"Column {name} of {table} is called like a field of bronze. "
-                f"Run: ALTER TABLE {quoted(table.schema, table.name)} RENAME COLUMN {quoted(name)} TO <another name>;"
+    known = _by_number(before)
+    is_retyped = any(column.attnum in known and not _keeps(known[column.attnum], column) for column in columns)
+    for column in columns:
+        was, now = known.get(column.attnum), there.get(column.attnum)
+        if was is None and now is not None and not now.has_missing:
+            if now.has_default or is_retyped:
+                yield f"Column {column.name} of {table} is new, and which values older rows have was not sent."
+        elif was is not None and not _keeps(was, column):
+            yield (
+                f"Column {column.name} of {table} was {was.source_type} and is {column.source_type}; "
+                "which values older rows have now was not sent."
             )
+
+
+def _keeps(was: Column, now: Column) -> bool:
+    """Tell whether a change of type leaves every value as it was."""
+    if was.source_type == now.source_type:
+        return True
+    texts = [_LIMITED_TEXT.fullmatch(column.source_type) for column in (was, now)]
+    if texts[0] and texts[1]:
+        limits = [int(text[1]) if text[1] else _NO_LIMIT for text in texts if text]
+        return limits[0] <= limits[1]
+    if was.source_type.startswith("numeric(") and now.source_type.startswith("numeric"):
+        return now.source_type == "numeric" or _is_wider(was.type, now.type)
+    return (was.source_type, now.source_type) in _WIDER
+
+
+def _is_wider(was: str, now: str) -> bool:
+    """Tell whether one decimal holds every value of another."""
+    if LogicalType.TEXT in {was, now}:
+        return False
+    (digits, scale), (more_digits, more_scale) = decimal_shape(was), decimal_shape(now)
+    return scale <= more_scale and digits - scale <= more_digits - more_scale
+
+
+def _by_number(contract: TableContract) -> dict[int, Column]:
+    return {column.attnum: column for column in contract.columns}
 
 
 def _places(relation: Relation, attributes: Sequence[_Attribute], before: TableContract | None) -> list[int]:

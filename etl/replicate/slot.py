@@ -13,21 +13,32 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import class_row
 
-from etl.contracts.source import first_line, quoted, read_contracts
+from etl.bronze.layout import CHANGE_ONLY_FIELDS
+from etl.contracts.problem import Problem, sentences
+from etl.contracts.source import column_problems, first_line, quoted
 from etl.contracts.table import TableId
-from etl.errors import OperatorError, TransientError
-from etl.ports.replicator import SourceNotReadyError, SourceUnavailableError
-from etl.replicate.shape import check_change_names
+from etl.errors import LakehouseError, OperatorError, TransientError
+from etl.ports.replicator import SourceNotReadyError, SourceUnavailableError, UnsupportedColumnError
+from etl.replicate.lsn import Lsn
 
 PUBLICATION = "lakeside"
 
 _GENERATED_SINCE = 180000
-_RESYNC = "Run `manage.py lakehouse resync`: it takes a new full load and goes on from there."
+_RESYNC = "Run `manage.py lakehouse resync --all`: it takes a new full load and goes on from there."
+
+_UNCHANGEABLE = (
+    psycopg.errors.InsufficientPrivilege,
+    psycopg.errors.ObjectNotInPrerequisiteState,
+    psycopg.errors.UndefinedTable,
+    psycopg.errors.InvalidSchemaName,
+    psycopg.errors.DuplicateObject,
+)
+"""The publication is another's, or cannot be as wanted now."""
 
 _SLOT = """
     SELECT plugin::text, database = current_database() AS is_of_this_database, active_pid,
            confirmed_flush_lsn::text AS confirmed_lsn, coalesce(wal_status, '') AS wal_status, safe_wal_size,
-           pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn)::bigint AS lag_bytes
+           pg_current_wal_flush_lsn()::text AS server_lsn
       FROM pg_replication_slots WHERE slot_name = %s
 """
 
@@ -71,6 +82,15 @@ class SlotLostError(OperatorError):
     guidance: ClassVar[str] = _RESYNC
 
 
+class SourceBehindError(OperatorError):
+    """The source's log ends before bronze does: it is another server, or was restored from a backup."""
+
+    guidance: ClassVar[str] = (
+        "Point LAKEHOUSE_SOURCE_URL to the right server. If this is the right one, its changes cannot be put in order "
+        "with those in the lake: set LAKEHOUSE_LAKE_URI to a new folder and start there."
+    )
+
+
 class SlotBusyError(TransientError):
     """Another replicator reads the slot."""
 
@@ -89,7 +109,8 @@ class Slot(NamedTuple):
     """``lost`` once the log it needs is gone."""
     safe_wal_size: int | None
     """Bytes that may still be written before the slot is lost; None without a limit."""
-    lag_bytes: int | None
+    server_lsn: str
+    """End of the source's log now."""
 
 
 class _Published(NamedTuple):
@@ -132,22 +153,27 @@ def read_slot(connection: psycopg.Connection, name: str) -> Slot | None:
         raise SourceUnavailableError(f"The source stopped answering: {first_line(error)}.") from error
 
 
-def check_slot(connection: psycopg.Connection, name: str) -> Slot:
+def check_slot(connection: psycopg.Connection, name: str, durable_lsn: Lsn) -> Slot:
     """Return a slot from which changes can be read.
 
+    Args:
+        connection: From `open_source`.
+        name: The slot.
+        durable_lsn: Where bronze ends.
+
     Raises:
+        SourceBehindError: The source's log ends before bronze does.
         SlotLostError: There is none, or the source threw away what it was to keep.
         SourceNotReadyError: It is somebody else's.
         SourceUnavailableError: The source did not answer.
     """
     slot = read_slot(connection, name)
+    server_lsn = read_end_of_log(connection)
+    if server_lsn < durable_lsn:
+        raise SourceBehindError(f"The source's log ends at {server_lsn}, but bronze was read up to {durable_lsn}.")
     if slot is None:
         raise SlotLostError(f"The source has no slot {name}: it was dropped, or the server was replaced. {_RESYNC}")
-    if slot.plugin != "pgoutput" or not slot.is_of_this_database:
-        raise SourceNotReadyError(
-            f"Slot {name} is another database's or another program's. "
-            f"If nobody needs it, run: SELECT pg_drop_replication_slot('{name}');"
-        )
+    check_ours(slot, name)
     if slot.wal_status == "lost":
         raise SlotLostError(
             f"The source's log grew beyond max_slot_wal_keep_size while nobody read slot {name}, "
@@ -156,13 +182,32 @@ def check_slot(connection: psycopg.Connection, name: str) -> Slot:
     return slot
 
 
+def read_end_of_log(connection: psycopg.Connection) -> Lsn:
+    """Return the position up to which the source has written its log to disk.
+
+    Raises:
+        SourceUnavailableError: The source did not answer.
+    """
+    try:
+        row = connection.execute("SELECT pg_current_wal_flush_lsn()::text").fetchone()
+    except psycopg.Error as error:
+        raise SourceUnavailableError(f"The source stopped answering: {first_line(error)}.") from error
+    assert row is not None
+    return Lsn.parse(row[0])
+
+
 def drop_slot(connection: psycopg.Connection, name: str) -> None:
     """Remove a slot; absent is fine.
 
     Raises:
+        SourceNotReadyError: It is somebody else's.
         SlotBusyError: It is being read.
         SourceUnavailableError: The source did not answer.
     """
+    slot = read_slot(connection, name)
+    if slot is None:
+        return
+    check_ours(slot, name)
     query = "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = %s"
     try:
         connection.execute(query, [name])
@@ -174,6 +219,19 @@ def drop_slot(connection: psycopg.Connection, name: str) -> None:
         raise SourceUnavailableError(f"The source stopped answering: {first_line(error)}.") from error
 
 
+def check_ours(slot: Slot, name: str) -> None:
+    """Refuse a slot that something else reads: slots of all databases share their names.
+
+    Raises:
+        SourceNotReadyError: It is somebody else's.
+    """
+    if slot.plugin != "pgoutput" or not slot.is_of_this_database:
+        raise SourceNotReadyError(
+            f"Slot {name} is another database's or another program's. Name another one in LAKEHOUSE_SLOT; "
+            f"or, if nobody needs it, run there: SELECT pg_drop_replication_slot('{name}');"
+        )
+
+
 def check_changes(connection: psycopg.Connection, tables: Sequence[TableId]) -> None:
     """Check, after `check_source`, that the tables' changes can be replicated.
 
@@ -182,8 +240,20 @@ def check_changes(connection: psycopg.Connection, tables: Sequence[TableId]) -> 
         UnsupportedColumnError: A column cannot be carried.
         SourceUnavailableError: The source did not answer.
     """
-    for contract in read_contracts(connection, tables):
-        check_change_names(contract.table, contract.column_names)
+    columns = column_problems(connection, tables, CHANGE_ONLY_FIELDS)
+    if columns:
+        raise UnsupportedColumnError(sentences(columns))
+    problems = change_problems(connection, tables)
+    if problems:
+        raise SourceNotReadyError(sentences(problems))
+
+
+def change_problems(connection: psycopg.Connection, tables: Sequence[TableId]) -> list[Problem]:
+    """Return everything but columns that keeps the tables' changes, as far as they exist, from being sent whole.
+
+    Raises:
+        SourceUnavailableError: The source did not answer.
+    """
     parameters = [[table.schema for table in tables], [table.name for table in tables]]
     try:
         with connection.cursor(row_factory=class_row(_Identity)) as cursor:
@@ -191,9 +261,7 @@ def check_changes(connection: psycopg.Connection, tables: Sequence[TableId]) -> 
     except psycopg.OperationalError as error:
         raise SourceUnavailableError(f"The source stopped answering: {first_line(error)}.") from error
     version = connection.info.server_version
-    problems = [problem for row in rows for problem in _identity_problems(row, version)]
-    if problems:
-        raise SourceNotReadyError(" ".join(problems))
+    return [problem for row in rows for problem in _identity_problems(row, version)]
 
 
 def ensure_publication(connection: psycopg.Connection, tables: Sequence[TableId], name: str = PUBLICATION) -> None:
@@ -204,62 +272,122 @@ def ensure_publication(connection: psycopg.Connection, tables: Sequence[TableId]
         SourceUnavailableError: The source did not answer.
     """
     try:
-        statement = _mending(connection, tables, name)
-        if statement is None:
-            return
-        try:
-            connection.execute(statement)
-        except (psycopg.errors.InsufficientPrivilege, psycopg.errors.ObjectNotInPrerequisiteState) as error:
-            raise SourceNotReadyError(
-                f"Publication {name} does not send the changes of the replicated tables. "
-                f"As the tables' owner, run: {statement.as_string()};"
-            ) from error
+        for problem in _publication_problems(connection, tables, name):
+            if problem.by:
+                try:
+                    connection.execute(problem.sql.encode())
+                except _UNCHANGEABLE as error:
+                    raise SourceNotReadyError(str(problem)) from error
+            else:
+                raise SourceNotReadyError(str(problem))
     except psycopg.OperationalError as error:
         raise SourceUnavailableError(f"The source stopped answering: {first_line(error)}.") from error
 
 
-def _mending(connection: psycopg.Connection, tables: Sequence[TableId], name: str) -> sql.Composed | None:
-    """Return what has to be run for the publication to be right; None if it is."""
+def publication_problems(
+    connection: psycopg.Connection, tables: Sequence[TableId], name: str = PUBLICATION
+) -> list[Problem]:
+    """Return why the publication does not send every change of exactly these tables; changes nothing.
+
+    Raises:
+        SourceUnavailableError: The source did not answer.
+    """
+    try:
+        return list(_publication_problems(connection, tables, name))
+    except psycopg.OperationalError as error:
+        raise SourceUnavailableError(f"The source stopped answering: {first_line(error)}.") from error
+
+
+def unpublished(connection: psycopg.Connection, tables: Sequence[TableId], name: str) -> dict[TableId, LakehouseError]:
+    """Return, by table, why the publication does not send all of its changes; publish the tables first, if possible.
+
+    Raises:
+        SourceUnavailableError: The source did not answer.
+    """
+    try:
+        ensure_publication(connection, tables, name)
+    except SourceNotReadyError as error:
+        return dict.fromkeys(read_unpublished(connection, tables, name), error)
+    return {}
+
+
+def read_unpublished(connection: psycopg.Connection, tables: Sequence[TableId], name: str) -> list[TableId]:
+    """Return the tables that the publication does not have, or only in part.
+
+    Raises:
+        SourceUnavailableError: The source did not answer.
+    """
+    try:
+        rows = _read_published(connection, name)
+    except psycopg.Error as error:
+        raise SourceUnavailableError(f"The source stopped answering: {first_line(error)}.") from error
+    whole = {TableId(schema=row.schema, name=row.name) for row in rows if not row.is_partial}
+    return [table for table in tables if table not in whole]
+
+
+def _read_published(connection: psycopg.Connection, name: str) -> list[_Published]:
+    with connection.cursor(row_factory=class_row(_Published)) as cursor:
+        return cursor.execute(_PUBLISHED, [name]).fetchall()
+
+
+def _publication_problems(connection: psycopg.Connection, tables: Sequence[TableId], name: str) -> Iterator[Problem]:
+    """Yield what is wrong with the publication; each statement is run before the next one is asked for."""
     with connection.cursor(row_factory=class_row(_Publication)) as cursor:
         publication = cursor.execute(_PUBLICATION, [name]).fetchone()
-    with connection.cursor(row_factory=class_row(_Published)) as cursor:
-        published = cursor.execute(_PUBLISHED, [name]).fetchall()
+    published = _read_published(connection, name)
     names = sql.SQL(", ").join(sql.Identifier(table.schema, table.name) for table in tables)
     options = "publish = 'insert, update, delete, truncate', publish_via_partition_root = true"
     if connection.info.server_version >= _GENERATED_SINCE:
         options += ", publish_generated_columns = stored"
     identifier, with_options = sql.Identifier(name), sql.SQL(options)
-    if publication is None:
-        return sql.SQL("CREATE PUBLICATION {} FOR TABLE {} WITH ({})").format(identifier, names, with_options)
-    if publication.is_open:
-        raise SourceNotReadyError(
-            f"Publication {name} sends more than the replicated tables. Run: DROP PUBLICATION {quoted(name)};"
+
+    def mended_by(statement: sql.Composed) -> Problem:
+        return Problem(
+            text=f"Publication {name} does not send the changes of the replicated tables.",
+            sql=f"{statement.as_string(connection)};",
+            by="as the tables' owner",
         )
+
+    if publication is None:
+        yield mended_by(sql.SQL("CREATE PUBLICATION {} FOR TABLE {} WITH ({})").format(identifier, names, with_options))
+        return
+    if publication.is_open:
+        yield Problem(
+            text=f"Publication {name} sends more than the replicated tables.", sql=f"DROP PUBLICATION {quoted(name)};"
+        )
+        return
     if not publication.sends_all or not publication.as_root:
-        return sql.SQL("ALTER PUBLICATION {} SET ({})").format(identifier, with_options)
+        yield mended_by(sql.SQL("ALTER PUBLICATION {} SET ({})").format(identifier, with_options))
     wanted = {(table.schema, table.name) for table in tables}
     if {(row.schema, row.name) for row in published} != wanted or any(row.is_partial for row in published):
-        return sql.SQL("ALTER PUBLICATION {} SET TABLE {}").format(identifier, names)
-    return None
+        yield mended_by(sql.SQL("ALTER PUBLICATION {} SET TABLE {}").format(identifier, names))
 
 
-def _identity_problems(row: _Identity, server_version: int) -> Iterator[str]:
+def _identity_problems(row: _Identity, server_version: int) -> Iterator[Problem]:
     table = TableId(schema=row.schema, name=row.name)
-    alter = f"Run: ALTER TABLE {quoted(row.schema, row.name)}"
+    alter = f"ALTER TABLE {quoted(row.schema, row.name)}"
     if row.is_unlogged:
-        yield f"Table {table} is unlogged, so the source sends no changes of it. {alter} SET LOGGED;"
+        yield Problem(
+            text=f"Table {table} is unlogged, so the source sends no changes of it.",
+            sql=f"{alter} SET LOGGED;",
+            table=table,
+        )
     if not row.has_identity:
-        yield (
-            f"Table {table} would not say which row it deletes: its replica identity lacks its primary key, "
-            f"or the key is deferrable. {alter} REPLICA IDENTITY FULL;"
+        yield Problem(
+            text=f"Table {table} would not say which row it deletes: its replica identity lacks its primary key, "
+            "or the key is deferrable.",
+            sql=f"{alter} REPLICA IDENTITY FULL;",
+            table=table,
         )
     if row.virtual:
-        yield (
-            f"Columns {', '.join(row.virtual)} of {table} are computed when read, so changes do not carry them. "
-            "Make them STORED, or leave the table out of LAKEHOUSE_SOURCE_TABLES."
+        yield Problem(
+            text=f"Columns {', '.join(row.virtual)} of {table} are computed when read, so changes do not carry them. "
+            "Make them STORED, or leave the table out of LAKEHOUSE_SOURCE_TABLES.",
+            table=table,
         )
     if row.stored and server_version < _GENERATED_SINCE:
-        yield (
-            f"Columns {', '.join(row.stored)} of {table} are generated, and PostgreSQL sends such with changes "
-            "only from version 18 on. Upgrade the source, or leave the table out of LAKEHOUSE_SOURCE_TABLES."
+        yield Problem(
+            text=f"Columns {', '.join(row.stored)} of {table} are generated, and PostgreSQL sends such with changes "
+            "only from version 18 on. Upgrade the source, or leave the table out of LAKEHOUSE_SOURCE_TABLES.",
+            table=table,
         )

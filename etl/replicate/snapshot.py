@@ -90,7 +90,11 @@ class Block:
 
 @contextmanager
 def export_snapshot(
-    url: str, *, slot: str | None = None, deadline_seconds: float = _SNAPSHOT_SECONDS
+    url: str,
+    *,
+    slot: str | None = None,
+    deadline_seconds: float = _SNAPSHOT_SECONDS,
+    is_cancelled: Callable[[], bool] = lambda: False,
 ) -> Iterator[Snapshot]:
     """Export a snapshot for as long as the block runs; sessions that joined it keep it afterwards.
 
@@ -98,6 +102,7 @@ def export_snapshot(
         url: Connection URL of a role that may replicate.
         slot: Name of a slot to make, from which changes then continue; None for one that is gone afterwards.
         deadline_seconds: How long to wait for the source's open transactions.
+        is_cancelled: Asked several times a second; once true, it is not waited any longer.
 
     Raises:
         SourceNotReadyError: No slot or sender is free, or the role may not replicate.
@@ -107,7 +112,7 @@ def export_snapshot(
         taken_at = _scalar(control, "SELECT clock_timestamp()")
         assert isinstance(taken_at, datetime)
         deadline = time.monotonic() + deadline_seconds
-        created = _create_slot(connection.pgconn, control, slot, deadline)
+        created = _create_slot(connection.pgconn, control, slot, deadline, is_cancelled)
         lsn, name = (created.get_value(0, column) or b"" for column in (1, 2))
         yield Snapshot(lsn=Lsn.parse(lsn.decode()), name=name.decode(), taken_at=taken_at)
 
@@ -208,7 +213,7 @@ def copy_statement(contract: TableContract, snapshot: Snapshot) -> str:
     values = [
         sql.SQL("'I' AS {}").format(sql.Identifier(OP_FIELD)),
         sql.SQL("{} AS {}").format(committed_at, sql.Identifier(COMMITTED_AT_FIELD)),
-        *(sql.SQL("{} AS {}").format(_value(column), sql.Identifier(column.name)) for column in contract.columns),
+        *(sql.SQL("{} AS {}").format(printed(column), sql.Identifier(column.name)) for column in contract.columns),
         sql.SQL("{} AS {}").format(change_seq(snapshot.lsn), sql.Identifier(CHANGE_SEQ_FIELD)),
     ]
     table = sql.Identifier(contract.table.schema, contract.table.name)
@@ -216,7 +221,7 @@ def copy_statement(contract: TableContract, snapshot: Snapshot) -> str:
     return statement.format(sql.SQL(", ").join(values), table).as_string()
 
 
-def _value(column: Column) -> sql.Composable:
+def printed(column: Column) -> sql.Composable:
     """Return the expression that prints a column as bronze wants it; see docs/adr/0006."""
     name = sql.Identifier(column.name)
     match family(column.type):
@@ -293,7 +298,11 @@ def open_replication(url: str) -> psycopg.Connection:
 
 
 def _create_slot(
-    pgconn: pq.abc.PGconn, control: psycopg.Connection, permanent_name: str | None, deadline: float
+    pgconn: pq.abc.PGconn,
+    control: psycopg.Connection,
+    permanent_name: str | None,
+    deadline: float,
+    is_cancelled: Callable[[], bool],
 ) -> pq.abc.PGresult:
     """Create a slot, temporary unless named; its row is (name, consistent point, snapshot, plugin).
 
@@ -311,6 +320,9 @@ def _create_slot(
         socket = select.poll()
         socket.register(pgconn.socket, select.POLLIN)
         while pgconn.is_busy():
+            if is_cancelled():
+                pgconn.get_cancel().cancel()
+                raise SourceUnavailableError("Waiting for the source's consistent point was cancelled.")
             if time.monotonic() > deadline:
                 waited_for = _scalar(control, _OPEN_TRANSACTIONS)
                 pgconn.get_cancel().cancel()

@@ -85,6 +85,11 @@ class Stream:
         self.keep_alive()
         return Frames.of(messages)
 
+    @property
+    def confirmed_lsn(self) -> Lsn:
+        """What the source was told that it need not keep: everything before is safe."""
+        return self._confirmed_lsn
+
     def confirm(self, lsn: Lsn) -> None:
         """Tell the source that it need not keep what is before ``lsn``; never goes back.
 

@@ -17,6 +17,7 @@ from typing import Self
 import duckdb
 from pyiceberg.catalog import Catalog
 from pyiceberg.exceptions import NoSuchNamespaceError
+from pyiceberg.table import Table
 
 from etl.bronze.manifest import ChangeManifest, FileManifest
 from etl.bronze.reader import BronzeDamagedError, verify
@@ -209,6 +210,14 @@ class ChangeApplier:
             if compacted is not None:
                 done.append(compacted)
         return tuple(done)
+
+    def open_tables(self) -> dict[str, Table]:
+        """Return the tables that are open, by lake name, at the snapshots that the last window left them at."""
+        return {
+            table.lake_name: standing.silver.table
+            for table, standing in self._standings.items()
+            if standing.silver is not None
+        }
 
     def forget(self, table: TableId) -> None:
         """Have a table opened anew: someone else, a compaction or a resync, changed it."""

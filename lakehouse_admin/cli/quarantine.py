@@ -32,7 +32,8 @@ def handle(options: Mapping[str, object], output: Output) -> int:
 
     names = cast("Sequence[str] | None", options["table"]) or settings.LAKEHOUSE.source_tables
     tables = [TableId.parse(name) for name in names]
-    rows: Sequence[tuple[str, ...]]
+    rows: Sequence[Sequence[str]]
+    found: Sequence[object]
     if options["action"] == "replay":
         replayed = replay.replay_tables(lake_config(), bronze(), tables)
         remaining = sum(each.remaining for each in replayed)
@@ -43,8 +44,8 @@ def handle(options: Mapping[str, object], output: Output) -> int:
             )
             for each in replayed
         ]
-        header = ("table", "resolved", "inserted", "updated", "deleted", "still refused")
-        found: Sequence[object] = [asdict(each) for each in replayed]
+        header: Sequence[str] = ("table", "resolved", "inserted", "updated", "deleted", "still refused")
+        found = [asdict(each) for each in replayed]
     else:
         waiting = quarantine.waiting_rows(lake_config(), tables)
         remaining = sum(each.rows for each in waiting)

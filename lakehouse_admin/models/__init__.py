@@ -4,6 +4,7 @@ from lakehouse_admin.models.alert import Alert
 from lakehouse_admin.models.alert_delivery import AlertDelivery
 from lakehouse_admin.models.audit_entry import AuditEntry
 from lakehouse_admin.models.check_result import CheckResult
+from lakehouse_admin.models.follower_state import FollowerState
 from lakehouse_admin.models.lease import Lease
 from lakehouse_admin.models.pipeline import Pipeline
 from lakehouse_admin.models.pipeline_run import PipelineRun
@@ -18,6 +19,7 @@ __all__ = [
     "AlertDelivery",
     "AuditEntry",
     "CheckResult",
+    "FollowerState",
     "Lease",
     "Pipeline",
     "PipelineRun",

@@ -8,7 +8,7 @@ from lakehouse_admin.models import StageRun
 from lakehouse_admin.stages.check_sentences import checks_sentence
 from lakehouse_admin.stages.work import Done, Facts, Failure, JobWork
 
-_INCOMPLETE = "etl.gold.materialise.GoldIncompleteError"
+_INCOMPLETE = "etl.gold.results.GoldIncompleteError"
 """By name, as jobs report their errors: its module loads engines that a worker does without."""
 
 

@@ -11,7 +11,7 @@ from lakehouse_admin.states import MOVING_RUN_STATES
 _WITHHOLDING = {
     "lakehouse_admin.stages.quality.NotReconciledError",
     "lakehouse_admin.stages.quality.SilverCheckFailedError",
-    "etl.gold.materialise.GoldIncompleteError",
+    "etl.gold.results.GoldIncompleteError",
 }
 """Errors of runs whose data was there, and was not good enough for readers."""
 

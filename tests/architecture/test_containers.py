@@ -20,9 +20,9 @@ from tests.architecture.repository import PROJECT, read
 
 COMPOSE: dict[str, Any] = yaml.safe_load(read("docker-compose.yml"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-LONG_RUNNING = {"postgres", "redis", "objects", "web", "worker", "beat"}
-ONE_SHOT = {"certificates", "provision", "migrate", "replicator"}
-OURS = {"web", "worker", "beat", "provision", "migrate", "replicator"}
+LONG_RUNNING = {"postgres", "redis", "objects", "web", "worker", "beat", "replicator", "follower"}
+ONE_SHOT = {"certificates", "provision", "migrate", "publication"}
+OURS = {"web", "worker", "beat", "replicator", "follower", "provision", "migrate", "publication"}
 DOCKERFILES = ("docker/Dockerfile", "docker/postgres/Dockerfile")
 REQUIRED = re.compile(r"\$\{([A-Z0-9_]+):\?[^}]+\}")
 
@@ -123,9 +123,11 @@ def test_our_services_get_known_settings_and_no_more_than_they_need():
         assert not unknown, name
         for variable in environment(name):
             holders.setdefault(variable, set()).add(name)
-    assert holders["DATABASE_URL"] == {"provision", "migrate"}
-    assert holders["LAKEHOUSE_SOURCE_URL"] == holders["LAKEHOUSE_CATALOG_URL"] == {"provision", "worker", "replicator"}
-    assert holders["AWS_SECRET_ACCESS_KEY"] == {"worker", "replicator"}
+    assert holders["DATABASE_URL"] == {"provision", "migrate", "publication"}
+    assert holders["LAKEHOUSE_SOURCE_URL"] == {"provision", "publication", "worker", "replicator"}
+    assert holders["LAKEHOUSE_CATALOG_URL"] == {"provision", "publication", "worker", "follower"}
+    assert holders["AWS_SECRET_ACCESS_KEY"] == {"worker"}
+    assert "replicator" not in holders["APP_DATABASE_URL"] | holders["REDIS_URL"]
 
 
 def test_every_connection_to_postgres_is_encrypted_and_verified():
@@ -150,9 +152,11 @@ def test_processes_are_started_as_the_supervisor_starts_them():
     assert SERVICES["web"]["command"] == ["python", "-m", *(a.replace("fd://0", "0.0.0.0:8000") for a in web)]
     assert SERVICES["worker"]["command"] == ["python", "-m", *embedded.worker(home, values).arguments]
     assert SERVICES["beat"]["command"] == ["python", "-m", *embedded.beat(home, values).arguments]
+    assert SERVICES["replicator"]["command"] == ["python", "-m", *embedded.replicator(home, values).arguments]
+    assert SERVICES["follower"]["command"] == ["python", "-m", *embedded.follower(home, values).arguments]
 
 
-@pytest.mark.parametrize("service", ["provision", "migrate", "replicator"])
+@pytest.mark.parametrize("service", ["provision", "migrate", "publication"])
 def test_one_shot_commands_exist(service: str):
     python, program, name, *arguments = SERVICES[service]["command"]
     assert (python, program) == ("python", "manage.py")

@@ -23,7 +23,9 @@ import psycopg
 from etl.bronze.directory import DirectoryStore
 from etl.contracts.table import TableId
 from etl.replicate.lsn import Lsn
-from etl.replicate.replicator import Hooks, ReplicatorConfig, ReplicatorStatus, begin, replicate
+from etl.replicate.replicator import begin, replicate
+from etl.replicate.session import Hooks, ReplicatorConfig
+from etl.replicate.status import Progress
 from tests.bench import common
 
 SLOT = "lakeside_bench"
@@ -104,13 +106,13 @@ def land(folder: Path, until: Lsn) -> None:
     signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
     landed = 0
 
-    def on_status(status: ReplicatorStatus) -> None:
+    def on_progress(progress: Progress) -> None:
         nonlocal landed
-        landed = status.changes
-        if status.server_lsn >= until:
+        landed = progress.changes
+        if progress.durable_lsn >= until:
             stop.set()
 
-    replicate(bench.config, DirectoryStore(folder), stop=stop, hooks=Hooks(on_status=on_status))
+    replicate(bench.config, DirectoryStore(folder), stop=stop, hooks=Hooks(on_progress=on_progress))
     (peak,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
     print(json.dumps({"changes": landed, "peak_mib": int(peak.split()[1]) / 1024}))
 

@@ -176,6 +176,20 @@ class TestJobs:
             ["public.events"],
         ]
 
+    def test_changes_go_on_around_the_loads_of_a_slot(self) -> None:
+        jobs = FakeJobs()
+        tables = [TableId.parse("orders"), TableId.parse("events")]
+        replicator = JobReplicator(jobs=jobs, tables=tables, slot="lakeside")
+
+        replicator.start_full_load(request_id="request-1", tables=tables[:1])
+
+        assert jobs.submissions[0].arguments == {
+            "request_id": "request-1",
+            "tables": ["public.orders"],
+            "slot": "lakeside",
+            "slot_tables": ["public.orders", "public.events"],
+        }
+
     def test_progress_shows_rows_by_table(self) -> None:
         running = JobStatus(state=JobState.RUNNING, progress={"rows": {"public.orders": 3}})
         jobs = FakeJobs(script={"full_load": lambda _spec: running})

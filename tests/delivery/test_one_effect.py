@@ -24,8 +24,8 @@ from lakehouse_admin.actions.trigger_run import RunActiveError, trigger_run
 from lakehouse_admin.enqueue import ADVANCE_RUN
 from lakehouse_admin.models import Pipeline, PipelineRun, PublicationRecord
 from lakehouse_admin.states import RunState, Stage, StageState, Trigger
+from tests.delivery import LEASE_SECONDS
 from tests.delivery.conftest import Worker, wait_for_end, wait_until
-from tests.delivery.worker import LEASE_SECONDS
 
 pytestmark = pytest.mark.integration
 

@@ -12,7 +12,10 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from config.provisioning import ProvisioningError, provision
+from config.provisioning import ProvisioningError, provision, publish
+from etl.contracts.table import TableId
+from etl.ports.replicator import SourceNotReadyError
+from etl.replicate.slot import ensure_publication
 from tests.servers import Servers
 
 pytestmark = pytest.mark.integration
@@ -144,6 +147,27 @@ def test_the_server_never_sees_a_password(place: Place, tmp_path: Path, servers:
     log = servers.postgres.log.read_text()
     assert f'ALTER ROLE "app_{place.suffix}" LOGIN PASSWORD' in log
     assert _PASSWORD not in log
+
+
+def test_the_owner_publishes_what_is_there_for_a_role_that_may_not(place: Place, tmp_path: Path):
+    urls = provision(place.owner_url, home=tmp_path, given=place.given())
+    source_url, tables = urls["LAKEHOUSE_SOURCE_URL"], ["things", "more"]
+    published = "SELECT tablename::text FROM pg_publication_tables WHERE pubname = 'lakeside' ORDER BY 1"
+    assert publish(place.owner_url, source_url=source_url, tables=tables) == 0
+    assert query(place.owner_url, "SELECT 1 FROM pg_publication") == []
+    query(place.owner_url, "CREATE TABLE things (id int PRIMARY KEY)")
+    assert publish(place.owner_url, source_url=source_url, tables=tables) == 1
+    assert query(place.owner_url, published) == [("things",)]
+    query(place.owner_url, "CREATE TABLE more (id int PRIMARY KEY)")
+    with psycopg.connect(source_url, autocommit=True) as replicator:
+        wanted = [TableId.parse(name) for name in tables]
+        with pytest.raises(SourceNotReadyError, match='ALTER PUBLICATION "lakeside" SET TABLE'):
+            ensure_publication(replicator, wanted)
+        assert publish(place.owner_url, source_url=source_url, tables=tables) == 2
+        ensure_publication(replicator, wanted)
+    assert query(place.owner_url, published) == [("more",), ("things",)]
+    elsewhere = "postgresql://reader:secret@replica.example:5432/shop"
+    assert publish(place.owner_url, source_url=elsewhere, tables=tables) == 0
 
 
 def test_a_url_of_another_database_is_left_alone(place: Place, tmp_path: Path):

@@ -21,8 +21,15 @@ _STATES: Mapping[JobState, LoadState] = {
 class JobReplicator:
     """Runs full loads as jobs; a request id is the job's idempotency key."""
 
-    def __init__(self, *, jobs: JobRunner, tables: Sequence[TableId]) -> None:
-        """Remember the runner and the tables selected for replication."""
+    def __init__(self, *, jobs: JobRunner, tables: Sequence[TableId], slot: str = "") -> None:
+        """Prepare.
+
+        Args:
+            jobs: Runs the loads.
+            tables: All tables selected for replication.
+            slot: The slot whose changes continue the loads; empty if nothing does.
+        """
+        self._slot = slot
         self._jobs = jobs
         self._tables = tuple(tables)
 
@@ -33,7 +40,9 @@ class JobReplicator:
             JobRefusedError: The job cannot be started.
         """
         names = [str(table) for table in tables or self._tables]
-        arguments = {"request_id": request_id, "tables": names}
+        arguments: dict[str, object] = {"request_id": request_id, "tables": names}
+        if self._slot:
+            arguments |= {"slot": self._slot, "slot_tables": [str(table) for table in self._tables]}
         self._jobs.submit(JobSpec(name="full_load", key=request_id, arguments=arguments))
 
     def load_status(self, request_id: str) -> LoadStatus:

@@ -12,8 +12,10 @@ from django.core.management.base import BaseCommand, CommandParser
 from etl.errors import LakehouseError
 from lakehouse_admin.cli import (
     cancel,
+    check_source,
     checks,
     contract,
+    follow,
     lineage,
     metrics,
     pause,
@@ -43,6 +45,9 @@ VERBS: Mapping[str, Verb] = {
     "status": status,
     "runs": runs,
     "replicate": replicate,
+    "resync": resync,
+    "check-source": check_source,
+    "follow": follow,
     "reconcile": reconcile,
     "quarantine": quarantine,
     "cancel": cancel,
@@ -53,7 +58,6 @@ VERBS: Mapping[str, Verb] = {
     "pause": pause,
     "resume": resume,
     "skip": skip,
-    "resync": resync,
     "remove": remove,
     "prune": prune,
     "states": states,

@@ -6,20 +6,17 @@ import json
 from datetime import UTC, date, datetime
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import connections
-from psycopg.conninfo import make_conninfo
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from saas.owner_database import owner_conninfo
 from saas.seeding.errors import SeedError
 from saas.seeding.load import seed
 from saas.seeding.manifest import Manifest
 from saas.seeding.period import parse_day
 from saas.seeding.plan import DEFAULT_SEED, Plan
 from saas.seeding.scale import parse_scale
-from saas.tenancy.scope import OWNER_ALIAS
 
 _INTERRUPTED = 130
 """What shells report for a program ended by Ctrl+C."""
@@ -87,14 +84,12 @@ class Command(BaseCommand):
 
 
 def _owner_conninfo() -> str:
-    if OWNER_ALIAS not in settings.DATABASES:
+    conninfo = owner_conninfo()
+    if conninfo is None:
         raise SeedError(
             "DATABASE_URL is not set: start the stack with `manage.py up`, or name the owner's database in it."
         )
-    database = connections[OWNER_ALIAS].settings_dict
-    names = {"HOST": "host", "PORT": "port", "NAME": "dbname", "USER": "user", "PASSWORD": "password"}
-    given = {names[name]: database[name] for name in names if database.get(name)}
-    return make_conninfo(**{**database.get("OPTIONS", {}), **given})
+    return conninfo
 
 
 def _parse_seed(text: str) -> int:

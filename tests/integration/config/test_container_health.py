@@ -54,7 +54,7 @@ def test_nothing_is_not(servers: Servers, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_an_unknown_service_is_refused():
-    assert container_health.main(["database"]) == "Name one of web, worker, beat."
+    assert container_health.main(["database"]) == "Name one of web, worker, beat, replicator."
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from config.embedded.ports import free_port
 from config.embedded.postgres import Postgres
 from config.embedded.run_folder import RunFolder
 from config.embedded.valkey import Valkey
+from etl.replicate.status import STATUS_NAME, ReplicatorState, ReplicatorStatus, StatusFile
 from tests.stack import Stack, new_home, running
 
 SECRETS = ("DATABASE_URL", "LAKEHOUSE_SOURCE_URL", "LAKEHOUSE_CATALOG_URL")
@@ -84,12 +85,15 @@ def test_no_secret_is_on_a_command_line_or_in_a_log(up: Stack):
 
 
 def test_each_process_gets_only_the_urls_it_needs(up: Stack):
-    given = {name: child(up, name).environ() for name in ("web", "beat", "worker")}
+    given = {name: child(up, name).environ() for name in ("web", "beat", "worker", "replicator", "follower")}
     assert {name: [each for each in SECRETS if each in values] for name, values in given.items()} == {
         "web": [],
         "beat": [],
         "worker": ["LAKEHOUSE_SOURCE_URL", "LAKEHOUSE_CATALOG_URL"],
+        "replicator": ["LAKEHOUSE_SOURCE_URL"],
+        "follower": ["LAKEHOUSE_CATALOG_URL"],
     }
+    assert not {"APP_DATABASE_URL", "REDIS_URL"} & given.pop("replicator").keys()
     assert all("lakeside_app" in values["APP_DATABASE_URL"] for values in given.values())
 
 
@@ -122,16 +126,50 @@ def test_healthz_names_the_part_that_hangs_and_recovers(up: Stack, name: str, mi
     assert eventually(lambda: up.health()[0] == 200), up.output
 
 
-@pytest.mark.parametrize("name", ["Valkey", "PostgreSQL", "worker", "beat", "web"])
+@pytest.mark.parametrize("name", ["Valkey", "PostgreSQL", "worker", "beat", "replicator", "follower", "web"])
 def test_what_dies_is_started_again_and_told(up: Stack, name: str):
     # Worker and beat may give up on their own when a server goes, and be on their way back.
-    assert eventually(lambda: len(up.record.children) == 5), up.output
+    assert eventually(lambda: len(up.record.children) == 7), up.output
     dead, before = child(up, name), len(up.output)
     dead.kill()
     told = [f"{name} ended (signal SIGKILL)", f"{name} is running again."]
     assert eventually(lambda: all(line in up.output[before:] for line in told)), up.output
     assert child(up, name).pid != dead.pid
     assert eventually(lambda: up.health()[0] == 200), up.output
+
+
+def status_of(stack: Stack) -> ReplicatorStatus | None:
+    return StatusFile(stack.home / "lake" / "bronze" / STATUS_NAME).read()
+
+
+def test_the_replicator_follows_the_shop_and_stops_with_the_others(up: Stack):
+    def is_streaming() -> bool:
+        status = status_of(up)
+        return status is not None and status.state is ReplicatorState.STREAMING
+
+    assert eventually(is_streaming), (up.home / "log" / "replicator.log").read_text()
+    before = status_of(up)
+    assert before is not None
+    with psycopg.connect(urls(up)["DATABASE_URL"]) as connection:
+        connection.execute(
+            "INSERT INTO tenants (slug, name, plan, currency, timezone, metadata, created_at, updated_at)"
+            " VALUES ('followed', 'Followed', 'starter', 'EUR', 'UTC', '{}', now(), now())"
+        )
+    assert eventually(lambda: (now := status_of(up)) is not None and now.changes > 0)
+    now = status_of(up)
+    assert now is not None
+    assert (now.tables, now.error_message) == ((), None)
+    told = up.command("lakehouse", "status")
+    assert "Replicator: well" in told.stdout
+    resynced = up.command("lakehouse", "resync", "tenants")
+    assert "changes go on." in resynced.stdout
+    refused = up.command("lakehouse", "resync", "nothing")
+    assert (refused.returncode, refused.stderr.splitlines()[0]) == (
+        1,
+        "public.nothing is not among the replicated tables.",
+    )
+    checked = up.command("lakehouse", "check-source")
+    assert (checked.returncode, checked.stdout) == (0, "The source is ready: 8 tables can be replicated.\n")
 
 
 def has_ended(process: psutil.Process) -> bool:
@@ -204,7 +242,7 @@ def test_down_stops_clients_before_their_servers_and_leaves_nothing(home: Path):
             done = stack.command("down")
         assert (done.returncode, done.stdout) == (0, "Lakeside has stopped.\n")
         assert stack.wait(timeout_seconds=5) == 0, stack.output
-        assert order.result() == ["beat", "worker", "web", "Valkey", "PostgreSQL"]
+        assert order.result() == ["beat", "replicator", "follower", "worker", "web", "Valkey", "PostgreSQL"]
         assert all(map(has_ended, processes))
         assert not stack.folder.environment_file.exists()
         assert stack.folder.record() is None
@@ -231,7 +269,13 @@ def test_given_servers_replace_the_embedded_ones(home: Path):
             given = {"DATABASE_URL": postgres.url, "REDIS_URL": valkey.url}
             with running(home, "up", "--port", str(free_port()), values=given) as stack:
                 stack.wait_until_ready()
-                assert {each.name for each in stack.record.children} == {"worker", "beat", "web"}
+                assert {each.name for each in stack.record.children} == {
+                    "worker",
+                    "beat",
+                    "replicator",
+                    "follower",
+                    "web",
+                }
                 assert urls(stack).items() >= given.items()
                 with psycopg.connect(urls(stack)["APP_DATABASE_URL"]) as connection:
                     assert connection.execute("SELECT count(*) FROM users").fetchone() == (0,)

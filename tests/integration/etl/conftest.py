@@ -75,3 +75,9 @@ def role(source: Source) -> Iterator[str]:
 @pytest.fixture
 def store(tmp_path: Path) -> DirectoryStore:
     return DirectoryStore(tmp_path / "lake" / "bronze")
+
+
+@pytest.fixture
+def other_store(tmp_path: Path) -> DirectoryStore:
+    """Where a full load is taken to compare with."""
+    return DirectoryStore(tmp_path / "copy")

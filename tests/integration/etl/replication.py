@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import re
+import secrets
 import signal
 import subprocess
 import sys
@@ -19,6 +20,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+from psycopg import sql
 
 from etl.bronze.directory import DirectoryStore
 from etl.bronze.layout import CHANGES_PREFIX, LOADS_PREFIX, change_milliseconds
@@ -30,7 +35,9 @@ from etl.ports.object_store import ObjectStore
 from etl.replicate.failpoint import Moment
 from etl.replicate.full_load import full_load
 from etl.replicate.lsn import Lsn
-from etl.replicate.replicator import Hooks, ReplicatorConfig, ReplicatorStatus, begin, replicate
+from etl.replicate.replicator import begin, replicate
+from etl.replicate.session import Hooks, ReplicatorConfig
+from etl.replicate.status import Progress
 from tests.integration.etl.conftest import Source
 
 PROJECT = Path(__file__).parents[3]
@@ -45,6 +52,24 @@ def wait_until(condition: Callable[[], bool], seconds: float = DEADLINE_SECONDS)
     while not condition():
         assert time.monotonic() < deadline, "the awaited state did not come"
         time.sleep(0.005)
+
+
+@contextmanager
+def fresh_database(owner_url: str) -> Iterator[Source]:
+    """Make an empty database; afterwards drop it and the slots in it."""
+    name = f"changes_{secrets.token_hex(6)}"
+    url = urlunsplit(urlsplit(owner_url)._replace(path=f"/{name}"))
+    with psycopg.connect(owner_url, autocommit=True) as owner:
+        owner.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        try:
+            with psycopg.connect(url, autocommit=True) as connection:
+                yield Source(url=url, connection=connection)
+        finally:
+            slots = "FROM pg_replication_slots WHERE database = %s"
+            owner.execute(f"SELECT pg_terminate_backend(active_pid) {slots} AND active".encode(), [name])
+            wait_until(lambda: not owner.execute(f"SELECT {slots} AND active".encode(), [name]).fetchall())
+            owner.execute(f"SELECT pg_drop_replication_slot(slot_name) {slots}".encode(), [name])
+            owner.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 def config_of(source: Source, *tables: str, **options: float | str | Path) -> ReplicatorConfig:
@@ -69,14 +94,14 @@ class Following:
 
     source: Source
     stop: threading.Event = field(default_factory=threading.Event)
-    status: ReplicatorStatus | None = None
+    status: Progress | None = None
     troubles: list[LakehouseError] = field(default_factory=list)
     error: BaseException | None = None
 
     def catch_up(self) -> None:
         """Wait until everything committed so far is in bronze."""
         target = end_of_log(self.source)
-        wait_until(lambda: self.error is not None or (self.status is not None and self.status.server_lsn >= target))
+        wait_until(lambda: self.error is not None or (self.status is not None and self.status.durable_lsn >= target))
         if self.error is not None:
             raise self.error
 
@@ -86,13 +111,13 @@ def following(config: ReplicatorConfig, store: ObjectStore, source: Source, **ho
     """Run a replicator, and have it drain at the end."""
     running = Following(source)
 
-    def on_status(status: ReplicatorStatus) -> None:
+    def on_status(status: Progress) -> None:
         running.status = status
 
     def run() -> None:
         try:
             told = Hooks(
-                on_status=on_status, on_trouble=lambda error, _pause_seconds: running.troubles.append(error), **hooks
+                on_progress=on_status, on_trouble=lambda error, _pause_seconds: running.troubles.append(error), **hooks
             )
             replicate(config, store, stop=running.stop, hooks=told)
         except BaseException as error:  # noqa: BLE001 - carried to the test
@@ -188,7 +213,7 @@ def replayed(store: ObjectStore, table: str) -> dict[tuple[str | None, ...], Row
     """Return the table as the newest load that a slot continues, and every change after it, say it is."""
     wanted = TableId.parse(table)
     loads = [LoadManifest.from_json(store.get(info.key)) for info in store.list(LOADS_PREFIX)]
-    load = [each for each in loads if each.slot][-1]
+    load = [each for each in loads if each.slot and wanted in each.tables][-1]
     state: dict[tuple[str | None, ...], Row] = {}
     for file in load.files_of(wanted):
         contract = read_contract(store, wanted, file.contract_version)
@@ -199,7 +224,8 @@ def replayed(store: ObjectStore, table: str) -> dict[tuple[str | None, ...], Row
         for file in manifest.files_of(wanted):
             contract = read_contract(store, wanted, file.contract_version)
             for row in read_file(store, file):
-                apply(state, row, contract)
+                if int(str(row["_change_seq"])[:20]) > load.lsn:
+                    apply(state, row, contract)
     return {
         key: {name: value for name, value in row.items() if name not in {"Op", "_committed_at", "_change_seq"}}
         for key, row in state.items()
@@ -299,7 +325,7 @@ class Child:
 
     def catch_up(self, source: Source, seconds: float = DEADLINE_SECONDS) -> None:
         target = end_of_log(source)
-        wait_until(lambda: self.process.poll() is not None or self.status.get("server_lsn", 0) >= target, seconds)
+        wait_until(lambda: self.process.poll() is not None or self.status.get("durable_lsn", 0) >= target, seconds)
         assert self.process.poll() is None, "the replicator ended"
 
     def terminate(self) -> int:
@@ -360,7 +386,7 @@ def main() -> None:
             if not left:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    def on_status(status: ReplicatorStatus) -> None:
+    def on_status(status: Progress) -> None:
         said = {
             "durable_lsn": int(status.durable_lsn),
             "server_lsn": int(status.server_lsn),
@@ -372,8 +398,8 @@ def main() -> None:
         temporary.replace(status_path)
 
     if document["begins"]:
-        begin(config, store, failpoint=failpoint)
-    replicate(config, store, stop=stop, hooks=Hooks(on_status=on_status, failpoint=failpoint))
+        begin(config, store, on_rows=lambda _table, _rows: failpoint(Moment.SLOT_CREATED))
+    replicate(config, store, stop=stop, hooks=Hooks(on_progress=on_status, failpoint=failpoint))
 
 
 if __name__ == "__main__":

@@ -12,24 +12,24 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import cycle
 from pathlib import Path
 from typing import BinaryIO
-from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
-from psycopg import sql
 
 from config import env
-from config.embedded.postgres import Postgres
+from config.embedded.postgres import SETTINGS, Postgres
 from etl.bronze.directory import DirectoryStore
 from etl.contracts.store import newest_contract, read_contract
 from etl.contracts.table import TableId
 from etl.ports.object_store import StoreFullError
 from etl.ports.replicator import SourceNotReadyError, UnsupportedColumnError
 from etl.replicate.failpoint import Moment
-from etl.replicate.replicator import NotBegunError, UnselectedTableError, begin, replicate, resync
+from etl.replicate.replicator import begin, replicate, resync
+from etl.replicate.session import NotBegunError
 from etl.replicate.slot import SlotBusyError, SlotLostError
 from tests.integration.etl.conftest import Source
 from tests.integration.etl.replication import (
@@ -42,6 +42,7 @@ from tests.integration.etl.replication import (
     flushes,
     follow,
     following,
+    fresh_database,
     landed,
     replayed,
     spawn,
@@ -67,30 +68,13 @@ def old_server_url() -> Iterator[str]:
     server = Postgres(home=home, durable=False)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("config.embedded.postgres.find_postgres", lambda: OLD_PROGRAMS)
+        patch.setitem(SETTINGS, "max_slot_wal_keep_size", "256MB")  # So that a slot is lost within a test.
         try:
             server.start()
             yield server.url
         finally:
             server.stop()
             shutil.rmtree(home, ignore_errors=True)
-
-
-@contextmanager
-def fresh_database(owner_url: str) -> Iterator[Source]:
-    """Make an empty database; afterwards drop it and the slots in it."""
-    name = f"changes_{secrets.token_hex(6)}"
-    url = urlunsplit(urlsplit(owner_url)._replace(path=f"/{name}"))
-    with psycopg.connect(owner_url, autocommit=True) as owner:
-        owner.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        try:
-            with psycopg.connect(url, autocommit=True) as connection:
-                yield Source(url=url, connection=connection)
-        finally:
-            slots = "FROM pg_replication_slots WHERE database = %s"
-            owner.execute(f"SELECT pg_terminate_backend(active_pid) {slots} AND active".encode(), [name])
-            wait_until(lambda: not owner.execute(f"SELECT {slots} AND active".encode(), [name]).fetchall())
-            owner.execute(f"SELECT pg_drop_replication_slot(slot_name) {slots}".encode(), [name])
-            owner.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 @pytest.fixture
@@ -108,12 +92,6 @@ def any_source(request: pytest.FixtureRequest) -> Iterator[Source]:
     owner_url = env.load().database_url if request.param == "newest" else request.getfixturevalue("old_server_url")
     with fresh_database(owner_url) as database:
         yield database
-
-
-@pytest.fixture
-def other_store(tmp_path: Path) -> DirectoryStore:
-    """Where a full load is taken to compare with."""
-    return DirectoryStore(tmp_path / "copy")
 
 
 def assert_equal(source: Source, store: DirectoryStore, other: DirectoryStore, *tables: str) -> None:
@@ -340,7 +318,8 @@ def test_shapes_change_between_changes(any_source: Source, store: DirectoryStore
     copy = newest_contract(other_store, table)
     assert newest is not None
     assert copy is not None
-    assert newest.fingerprint == copy.fingerprint
+    assert [(column.name, column.fill) for column in newest.columns] == [("id", None), ("a", None), ("c", "d")]
+    assert [replace(column, fill=None) for column in newest.columns] == list(copy.columns)
 
 
 PACE_SECONDS = 0.01  # Between two transactions of a writer, so that reading what came takes no longer than writing it.
@@ -454,12 +433,12 @@ def test_killed_while_the_first_load_is_taken_it_is_begun_anew(
     assert source.execute("SELECT slot_name FROM pg_replication_slots WHERE database = current_database()") == [(SLOT,)]
     with pytest.raises(NotBegunError):
         replicate(config, store, stop=threading.Event())
-    wait_until(lambda: source.execute("SELECT FROM pg_locks WHERE locktype = 'advisory'") == [])
-    assert begin(config, store) is not None
+    wait_until(lambda: source.execute("SELECT 1 FROM pg_locks WHERE locktype = 'advisory'") == [])
+    load = begin(config, store)
     source.execute("UPDATE items SET note = 'later' WHERE id = 1")
     follow(config, store, source)
     assert replayed(store, "items") == copied(source, other_store, "items")
-    assert begin(config, store) is None, "what was begun is not begun again"
+    assert begin(config, store).manifest == load.manifest, "what was begun is not begun again"
 
 
 def test_stopped_it_lands_what_it_received(source: Source, store: DirectoryStore):
@@ -502,8 +481,6 @@ def test_a_second_replicator_refuses_and_writes_nothing(source: Source, store: D
         before = [info.key for info in store.list("")]
         with pytest.raises(SlotBusyError):
             replicate(config, store, stop=threading.Event())
-        with pytest.raises(SlotBusyError):
-            resync(config, store)
         assert [info.key for info in store.list("")] == before
         source.execute("INSERT INTO t VALUES (2)")
         first.catch_up()
@@ -535,21 +512,15 @@ def test_a_slot_whose_log_is_gone_is_explained(old_server_url: str, store: Direc
         source.execute("CREATE TABLE t (id int PRIMARY KEY, v text)")
         config = config_of(source, "t")
         begin(config, store)
-        source.execute("ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'")
-        try:
-            source.execute("SELECT pg_reload_conf()")
-            lost = "SELECT wal_status = 'lost' FROM pg_replication_slots WHERE slot_name = 'lakeside_test'"
-            deadline = time.monotonic() + DEADLINE_SECONDS
-            while source.execute(lost) == [(False,)]:
-                assert time.monotonic() < deadline
-                source.execute("INSERT INTO t SELECT coalesce(max(id), 0) + 1 FROM t")
-                source.execute("SELECT pg_switch_wal()")
-                source.execute("CHECKPOINT")
-            with pytest.raises(SlotLostError, match=r"max_slot_wal_keep_size.*lakehouse resync"):
-                replicate(config, store, stop=threading.Event())
-        finally:
-            source.execute("ALTER SYSTEM RESET max_slot_wal_keep_size")
-            source.execute("SELECT pg_reload_conf()")
+        lost = "SELECT wal_status = 'lost' FROM pg_replication_slots WHERE slot_name = 'lakeside_test'"
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while source.execute(lost) == [(False,)]:
+            assert time.monotonic() < deadline
+            source.execute("INSERT INTO t SELECT coalesce(max(id), 0) + 1 FROM t")
+            source.execute("SELECT pg_switch_wal()")
+            source.execute("CHECKPOINT")
+        with pytest.raises(SlotLostError, match=r"max_slot_wal_keep_size.*lakehouse resync"):
+            replicate(config, store, stop=threading.Event())
         assert changes(store) == []
 
 
@@ -663,15 +634,29 @@ def test_a_large_transaction_needs_little_memory(
     assert first.last_lsn == second.previous_lsn
 
 
-def test_a_table_renamed_at_the_source_stops_the_replicator(source: Source, store: DirectoryStore):
-    source.execute("CREATE TABLE t (id int PRIMARY KEY)")
-    config = config_of(source, "t")
+def test_a_renamed_table_is_left_out_and_the_others_go_on(source: Source, store: DirectoryStore):
+    source.execute("CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE u (id int PRIMARY KEY)")
+    config = config_of(source, "t", "u")
     begin(config, store)
     source.execute("ALTER TABLE t RENAME TO v")
     source.execute("INSERT INTO v VALUES (1)")
-    with pytest.raises(UnselectedTableError, match=r"public\.v"):
-        replicate(config, store, stop=threading.Event())
-    assert changes(store) == []
+    source.execute("INSERT INTO u VALUES (1)")
+    with following(config, store, source) as running:
+        running.catch_up()
+        source.execute("INSERT INTO v VALUES (2)")
+        source.execute("INSERT INTO u VALUES (2)")
+        running.catch_up()
+        assert running.status is not None
+        (trouble,) = running.status.troubles
+    assert running.error is None
+    assert trouble.table == "public.t"
+    assert [(row["table"], row["id"]) for row in changes(store)] == [("public.u", "1"), ("public.u", "2")]
+    (gap,) = flushes(store)[-1].gaps
+    assert (str(gap.table), "public.v" in gap.message, "LAKEHOUSE_SOURCE_TABLES" in gap.guidance) == (
+        "public.t",
+        True,
+        True,
+    )
 
 
 @pytest.mark.parametrize(
@@ -696,7 +681,7 @@ def test_what_changes_cannot_carry_is_refused_with_the_sql_that_mends_it(
         source.execute(statement)
     with pytest.raises(SourceNotReadyError, match=words):
         begin(config_of(source, "t"), store)
-    assert source.execute("SELECT FROM pg_replication_slots WHERE database = current_database()") == []
+    assert source.execute("SELECT 1 FROM pg_replication_slots WHERE database = current_database()") == []
 
 
 @pytest.mark.parametrize("identity", ["DEFAULT", "FULL", "USING INDEX t_more"])
@@ -753,7 +738,7 @@ def test_a_role_that_may_not_publish_is_told_the_sql_and_with_it_replicates(sour
         config = config_of(theirs, "t")
         with pytest.raises(SourceNotReadyError) as refused:
             begin(config, store)
-        source.execute(str(refused.value).partition("run: ")[2])
+        source.execute(str(refused.value).partition("owner: ")[2])
         begin(config, store)
         source.execute("INSERT INTO t VALUES (1)")
         follow(config, store, source)
@@ -769,13 +754,43 @@ def test_a_column_called_like_a_field_of_bronze_is_refused(source: Source, store
         begin(config_of(source, "t"), store)
 
 
-def test_a_row_longer_than_bronze_carries_is_refused_and_not_confirmed(source: Source, store: DirectoryStore):
-    source.execute("CREATE TABLE t (id int PRIMARY KEY, v text)")
-    config = config_of(source, "t")
+LONG = "repeat('x', 17 * 1024 * 1024)"
+
+
+def test_a_row_too_long_for_bronze_holds_up_no_other_table_and_a_resync_mends_its_own(
+    source: Source, store: DirectoryStore, other_store: DirectoryStore
+):
+    source.execute("CREATE TABLE t (id int PRIMARY KEY, v text); CREATE TABLE u (id int PRIMARY KEY)")
+    config = config_of(source, "t", "u")
     begin(config, store)
     source.execute("INSERT INTO t VALUES (1, repeat('x', 15 * 1024 * 1024))")
+    source.execute(f"BEGIN; INSERT INTO t VALUES (2, 'b'); INSERT INTO t VALUES (3, {LONG}); COMMIT")
+    source.execute("INSERT INTO u VALUES (1)")
     follow(config, store, source)
-    source.execute("INSERT INTO t VALUES (2, repeat('x', 17 * 1024 * 1024))")
-    with pytest.raises(UnsupportedColumnError, match="more than"):
-        replicate(config, store, stop=threading.Event())
-    assert [row["id"] for row in changes(store)] == ["1"]
+    source.execute("INSERT INTO t VALUES (4, 'd')")
+    source.execute("INSERT INTO u VALUES (2)")
+    with following(config, store, source) as running:
+        running.catch_up()
+        wait_until(lambda: running.status is not None and bool(running.status.troubles))
+        assert running.status is not None
+        (trouble,) = running.status.troubles
+        assert (trouble.table, "lakehouse resync" in trouble.guidance) == ("public.t", True)
+        (gap,) = flushes(store)[-1].gaps
+        assert trouble.since_lsn == gap.first_lsn
+        landed_keys = [(row["table"], row["id"]) for row in changes(store)]
+        assert ("public.u", "1") in landed_keys
+        assert ("public.u", "2") in landed_keys
+        assert ("public.t", "3") not in landed_keys
+
+        source.execute("UPDATE t SET v = 'short' WHERE id = 3")
+        running.catch_up()
+        resync(config, store, [TableId.parse("t")])
+        source.execute("INSERT INTO t VALUES (5, 'e')")
+        running.catch_up()
+        wait_until(lambda: running.status is not None and running.status.troubles == ())
+        source.execute("INSERT INTO u VALUES (3)")
+        running.catch_up()
+        assert flushes(store)[-1].gaps == ()
+    assert running.error is None
+    for table in ("t", "u"):
+        assert replayed(store, table) == copied(source, other_store, table)

@@ -24,6 +24,7 @@ OTHER_ENGINES = (
     "etl.jobs.__main__",
     "etl.engine.spark",
     "etl.gold.spark_engine",
+    "etl.gold.spark_materialise",
     "etl.jobs.glue",
     "etl.silver.spark_bronze",
     "etl.silver.spark_load",

@@ -31,8 +31,8 @@ def printed(output: Output) -> str:
 
 def test_one_load_is_landed_and_described(replicator: FakeReplicator, output: Callable[..., Output]):
     people, machine = output(), output(as_json=True)
-    assert replicate.handle({}, people) == 0
-    assert replicate.handle({}, machine) == 0
+    assert replicate.handle({"once": True}, people) == 0
+    assert replicate.handle({"once": True}, machine) == 0
     assert len(set(replicator.requests)) == 2
     assert "public.orders" in printed(people)
     assert "is in bronze." in printed(people)
@@ -46,7 +46,7 @@ def test_one_load_is_landed_and_described(replicator: FakeReplicator, output: Ca
 def test_a_failed_load_says_why(replicator: FakeReplicator, output: Callable[..., Output]):
     replicator.answers = [LoadStatus(state=LoadState.FAILED, load_id=None, error_message="The source went away.")]
     with pytest.raises(replicate.LoadFailedError, match=r"The source went away\."):
-        replicate.handle({}, output())
+        replicate.handle({"once": True}, output())
 
 
 def test_ctrl_c_ends_the_load(
@@ -59,5 +59,5 @@ def test_ctrl_c_ends_the_load(
 
     monkeypatch.setattr(replicate.time, "sleep", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        replicate.handle({}, output())
+        replicate.handle({"once": True}, output())
     assert [load.state for load in replicator.loads.values()] == [LoadState.CANCELLED]

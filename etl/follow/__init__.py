@@ -1,0 +1,1 @@
+"""The continuous path: new flushes of changes become silver, gold and a publication, cycle by cycle."""

@@ -1,0 +1,7 @@
+"""What stops traffic."""
+
+from __future__ import annotations
+
+
+class TrafficError(Exception):
+    """Traffic was refused or failed; the message is one sentence that says what to do."""
