@@ -8,6 +8,11 @@ MANAGE := $(BIN)/python manage.py
 RUNTIME := $(VENV)/.runtime-$(firstword $(shell cksum < requirements.txt))
 DEVELOPMENT := $(VENV)/.development-$(firstword $(shell cksum < requirements-dev.txt))
 PEERS := .venv-bench/.peers-$(firstword $(shell cksum < requirements-bench.txt))
+SPARK := .venv-spark/.spark-$(firstword $(shell cat requirements-spark.txt tests/spark/jars.sha256 | cksum))
+TRINO := .venv-trino/server-476
+# Trino needs Java 24 or newer, Spark 3.5 needs Java 8 to 17: each command takes the one it is given.
+TRINO_JAVA ?= $(or $(lastword $(wildcard /usr/lib/jvm/*-25-*/bin/java)),java)
+MAVEN_COPY := mvn --quiet --batch-mode org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --no-input --require-hashes
 
 SHA256 := $(shell command -v sha256sum || echo shasum -a 256)
@@ -59,6 +64,14 @@ rehearse-aws: $(DEVELOPMENT) ## run the pipeline once with AWS's adapters, over 
 delivery: $(DEVELOPMENT) ## prove one effect under 1,000 deliveries, pauses, kills and a lost broker; takes minutes
 	LAKESIDE_DELIVERY=thorough $(BIN)/python -m pytest tests/delivery $(ARGS)
 
+.PHONY: test-spark
+test-spark: $(DEVELOPMENT) $(SPARK) ## compare Spark with DuckDB row by row, and write docs/parity.md (needs Java 17 and mvn)
+	$(BIN)/python -m tests.spark --write $(if $(SCALE),--scale $(SCALE))
+
+.PHONY: test-trino
+test-trino: $(DEVELOPMENT) $(TRINO) ## compare Trino with DuckDB row by row, and write docs/parity.md (needs Java 24 and mvn)
+	$(BIN)/python -m tests.trino --write --java $(TRINO_JAVA) $(if $(SCALE),--scale $(SCALE))
+
 .PHONY: check
 check: $(DEVELOPMENT) ## verify formatting, lint, types, layers, migrations, lock files, deployment settings
 	$(BIN)/ruff format --check --quiet .
@@ -86,11 +99,12 @@ lock: $(DEVELOPMENT) ## compile requirements*.txt anew from requirements*.in
 	$(UV_COMPILE) requirements.in -o requirements.txt
 	$(UV_COMPILE) requirements-dev.in -o requirements-dev.txt
 	$(UV_COMPILE) requirements-bench.in -o requirements-bench.txt
+	$(UV_COMPILE) requirements-spark.in -o requirements-spark.txt
 	$(SHA256) requirements*.in requirements*.txt > $(LOCKS)
 
 .PHONY: clean
 clean: ## remove .venv and caches; ask before removing var, which holds your data
-	rm -rf $(VENV) .venv-bench staticfiles .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .venv-bench .venv-spark .venv-trino staticfiles .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	@if [ -d var ] && [ -t 0 ]; then \
 		printf 'Remove var too, with the databases and the lake in it? [y/N] '; read answer; \
@@ -117,3 +131,23 @@ $(PEERS): .venv-bench/bin/python
 	@echo 'Installing the peers ...'
 	@.venv-bench/bin/python $(PIP_INSTALL) -r requirements-bench.txt
 	@rm -f .venv-bench/.peers-*; touch $@
+
+.venv-spark/bin/python:
+	@.ci/make-environment .venv-spark $(PYTHON)
+
+$(SPARK): .venv-spark/bin/python
+	@echo 'Installing Spark ...'
+	@.venv-spark/bin/python $(PIP_INSTALL) -r requirements-spark.txt
+	@rm -rf .venv-spark/jars; mkdir .venv-spark/jars
+	@$(MAVEN_COPY) -Dartifact=org.apache.iceberg:iceberg-spark-runtime-3.5_2.12:1.10.0 -DoutputDirectory=.venv-spark/jars
+	@$(MAVEN_COPY) -Dartifact=org.postgresql:postgresql:42.7.11 -DoutputDirectory=.venv-spark/jars
+	@cd .venv-spark/jars && $(SHA256) --check --quiet ../../tests/spark/jars.sha256
+	@rm -f .venv-spark/.spark-*; touch $@
+
+$(TRINO):
+	@echo 'Fetching Trino, 800 MB ...'
+	@mkdir -p .venv-trino
+	@$(MAVEN_COPY) -Dartifact=io.trino:trino-server:476:tar.gz -DoutputDirectory=.venv-trino
+	@cd .venv-trino && $(SHA256) --check --quiet ../tests/trino/server.sha256
+	@cd .venv-trino && tar xzf trino-server-476.tar.gz && rm trino-server-476.tar.gz
+	@mv .venv-trino/trino-server-476 $@

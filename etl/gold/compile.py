@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 from sqlglot import exp
 from sqlglot.errors import OptimizeError
 from sqlglot.optimizer.qualify import qualify
 
 from etl.contracts.types import LogicalType
+from etl.engine.spark_sql import for_spark
 from etl.gold.front_matter import parse_query, read_model
 from etl.gold.lint import check_portable, line_of
 from etl.gold.model import (
@@ -82,7 +83,7 @@ class CompiledModel:
                 exp.cast(exp.column(name), _type_in(logical_type, dialect)).as_(name)
                 for name, logical_type in self.model.selected
             ]
-            query = expand(self.model.query, as_of=as_of)
+            query = _in(dialect, expand(self.model.query, as_of=as_of))
             return exp.select(*declared).from_(query.subquery("model")).sql(dialect, comments=False, pretty=True)
 
         return _once(self._texts, dialect, as_of, text)
@@ -91,11 +92,13 @@ class CompiledModel:
 def check_sql(check: CompiledCheck, dialect: Dialect, *, as_of: datetime) -> str:
     """Return the SQL that yields the rows breaking a check."""
     texts = check._texts  # noqa: SLF001 - of this module
-    return _once(texts, dialect, as_of, lambda: expand(check.query, as_of=as_of).sql(dialect, comments=False))
+    return _once(
+        texts, dialect, as_of, lambda: _in(dialect, expand(check.query, as_of=as_of)).sql(dialect, comments=False)
+    )
 
 
 def _once(texts: _Texts, dialect: Dialect, as_of: datetime, write: Callable[[], str]) -> str:
-    """Return the text for an engine and a moment, written now if it was not among the last: that takes milliseconds."""
+    """Return the text for an engine and a moment, written now unless it was among the last: that takes milliseconds."""
     text = texts.get((dialect, as_of))
     if text is None:
         if len(texts) >= _TEXTS_KEPT:
@@ -256,6 +259,11 @@ def _shift_lines(query: exp.Query, first_line: int) -> None:
     for node in query.walk():
         if "line" in node.meta:
             node.meta["line"] += first_line - 1
+
+
+def _in(dialect: Dialect, query: exp.Query) -> exp.Query:
+    """Return a query that means the same when it is written for an engine."""
+    return cast("exp.Query", for_spark(query)) if dialect == "spark" else query
 
 
 def _type_in(logical_type: str, dialect: Dialect) -> exp.DataType:

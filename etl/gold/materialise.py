@@ -17,7 +17,7 @@ from etl.engine.tables import load_table, snapshot_relation
 from etl.gold.compile import MODELS_FOLDER, load_models
 from etl.gold.model import SILVER_SCHEMA
 from etl.gold.refresh import Refresher
-from etl.gold.results import GoldIncompleteError, ModelResult, Outcome
+from etl.gold.results import ModelResult, complete
 from etl.jobs.progress import Progress
 from etl.ports.catalog import TableMissingError
 
@@ -52,12 +52,7 @@ def materialise(
         as_of = as_of or latest_commit(connection, silver)
         refresher = Refresher(catalog, connection, models, threads=lake.threads)
         results = refresher.refresh(silver, as_of=as_of, progress=progress)
-    broken = [result for result in results if result.outcome in {Outcome.FAILED, Outcome.SKIPPED}]
-    if broken:
-        error = GoldIncompleteError(" ".join(f"{each.table} {each.outcome}: {each.problem}" for each in broken))
-        error.results = results
-        raise error
-    return results
+    return complete(results)
 
 
 def silver_tables(catalog: Catalog) -> dict[str, Table]:

@@ -243,7 +243,7 @@ class _Refresh:
                 with self._workspace(compiled, touched, connection):
                     rows = _compute(connection, compiled, self._moment(compiled))
                     checks = self._audit(compiled, touched, connection)
-                    _refuse_blocked(compiled, checks)
+                    refuse_blocked(compiled, checks)
                     table = self._commit(connection, compiled, touched, rows=rows)
         except OperatorError as error:
             seconds = time.perf_counter() - started
@@ -338,7 +338,7 @@ class _Refresh:
             key=model.grain,
             file=model.file,
             as_of=self._moment(compiled),
-            history=_row_history(standing.table) if standing is not None else (),
+            history=row_history(standing.table) if standing is not None else (),
             rows_elsewhere=elsewhere,
         )
 
@@ -364,7 +364,7 @@ class _Refresh:
         if standing is None or tenants is None:
             schema = iceberg_schema((column.name, column.type) for column in model.columns)
             table = ensure_table(self._refresher.catalog, model.table, schema, partition_by=model.partition_by)
-            _evolve(table, model)
+            evolve(table, model)
         else:
             table = standing.table
         live = self._refresher.files.of(table)
@@ -475,7 +475,7 @@ def _compute(connection: duckdb.DuckDBPyConnection, compiled: CompiledModel, as_
         raise ModelComputationError(f"{compiled.model.file} cannot be computed: {first_line}") from error
 
 
-def _refuse_blocked(compiled: CompiledModel, checks: Sequence[CheckResult]) -> None:
+def refuse_blocked(compiled: CompiledModel, checks: Sequence[CheckResult]) -> None:
     """Refuse new rows of which a blocking check found any that break it.
 
     Raises:
@@ -486,7 +486,7 @@ def _refuse_blocked(compiled: CompiledModel, checks: Sequence[CheckResult]) -> N
         raise CheckFailedError(f"{compiled.model.table} keeps its last good version: {failed} failed")
 
 
-def _row_history(table: Table) -> tuple[int, ...]:
+def row_history(table: Table) -> tuple[int, ...]:
     """Return the row counts of the table's snapshots, oldest first."""
     summaries = [snapshot.summary for snapshot in table.snapshots() if snapshot.summary]
     return tuple(int(each.additional_properties.get("total-records", 0)) for each in summaries)
@@ -498,7 +498,7 @@ def _expired(table: Table) -> tuple[int, ...]:
     return tuple(snapshot.snapshot_id for snapshot in by_age[:-_SNAPSHOTS_KEPT])
 
 
-def _evolve(table: Table, model: GoldModel) -> None:
+def evolve(table: Table, model: GoldModel) -> None:
     """Give the table the model's columns; a column of another type is replaced by a new one.
 
     Older snapshots keep their schema, so publications that pin them are not disturbed.

@@ -61,3 +61,17 @@ class ModelResult:
     """The table's version to read; None if the model failed or was skipped."""
     checks: tuple[CheckResult, ...] = ()
     problem: str | None = None
+
+
+def complete(results: tuple[ModelResult, ...]) -> tuple[ModelResult, ...]:
+    """Return the results if every model stands.
+
+    Raises:
+        GoldIncompleteError: One failed, or was skipped for it.
+    """
+    broken = [result for result in results if result.outcome in {Outcome.FAILED, Outcome.SKIPPED}]
+    if broken:
+        error = GoldIncompleteError(" ".join(f"{each.table} {each.outcome}: {each.problem}" for each in broken))
+        error.results = results
+        raise error
+    return results

@@ -22,7 +22,7 @@ from etl.ports.job_runner import JobRefusedError
 
 SUCCEEDED, FAILED, UNUSABLE = 0, 1, 2
 _PASSWORD = re.compile(r"://[^:@/]*:([^@]+)@")  # Also within a URL too broken to parse.
-_MACHINERY = {"__main__", "document", "progress", "warm"}
+_MACHINERY = {"__main__", "document", "glue", "progress", "warm"}
 
 
 def main(name: str, text: str) -> int:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar, Protocol
 
 import duckdb
 from sqlglot import exp
@@ -27,6 +27,20 @@ SAMPLED_ROWS = 20
 """Rows at fault whose keys are kept, per check."""
 
 _WHOLE_ROWS_ONLY = ("joins", "group", "having", "qualify", "distinct", "with_", "windows", "laterals")
+
+
+class Rows(Protocol):
+    """What a query found."""
+
+    def fetchall(self) -> list[Any]:
+        """Return the rows as tuples."""
+
+
+class Queries(Protocol):
+    """A session to ask, in DuckDB's dialect: DuckDB's own, or Spark's (`etl.engine.spark.SparkQueries`)."""
+
+    def execute(self, query: str, /) -> Rows:
+        """Run a query."""
 
 
 class CheckNotComputedError(OperatorError):
@@ -64,7 +78,7 @@ class CheckResult:
 
 
 def run_checks(
-    connection: duckdb.DuckDBPyConnection,
+    connection: Queries,
     checks: Sequence[CompiledCheck],
     *,
     table: str,
@@ -127,9 +141,7 @@ class _LookedAt:
     rows_elsewhere: int
 
 
-def _result(
-    connection: duckdb.DuckDBPyConnection, compiled: CompiledCheck, looked_at: _LookedAt, failing: int | None
-) -> CheckResult:
+def _result(connection: Queries, compiled: CompiledCheck, looked_at: _LookedAt, failing: int | None) -> CheckResult:
     check = compiled.check
     sql = check_sql(compiled, "duckdb", as_of=looked_at.as_of)
     if check.volume is not None:
@@ -145,7 +157,7 @@ def _result(
     )
 
 
-def _judged(connection: duckdb.DuckDBPyConnection, check: Check, sql: str, looked_at: _LookedAt) -> CheckResult:
+def _judged(connection: Queries, check: Check, sql: str, looked_at: _LookedAt) -> CheckResult:
     """Compare the table's row count with its history: no row of it is at fault."""
     assert check.volume is not None
     ((rows,),) = connection.execute(sql).fetchall()
@@ -182,9 +194,7 @@ def _found(
     )
 
 
-def _count_together(
-    connection: duckdb.DuckDBPyConnection, checks: Sequence[CompiledCheck], looked_at: _LookedAt
-) -> dict[str, int]:
+def _count_together(connection: Queries, checks: Sequence[CompiledCheck], looked_at: _LookedAt) -> dict[str, int]:
     """Count the rows at fault of all row-level checks in one scan; nothing if that fails, to be asked one by one."""
     conditions = {check.check.name: condition for check in checks if (condition := _row_condition(check, looked_at))}
     if not conditions:
@@ -213,7 +223,7 @@ def _row_condition(compiled: CompiledCheck, looked_at: _LookedAt) -> str | None:
 
 
 def _sample(
-    connection: duckdb.DuckDBPyConnection, compiled: CompiledCheck, sql: str, key: Sequence[str]
+    connection: Queries, compiled: CompiledCheck, sql: str, key: Sequence[str]
 ) -> tuple[Mapping[str, int | str], ...]:
     """Return the keys of some rows at fault, smallest first; none where the check does not return them."""
     returned = [name for name in key if name in {each.alias_or_name for each in compiled.query.selects}]

@@ -17,7 +17,9 @@ from etl.ports.object_store import ObjectMissingError, ObjectStore
 from etl.replicate.lsn import change_seq
 from etl.silver.conform import REASON_COLUMN, conformed, reasons
 
-_OPERATIONS = frozenset({"I"})
+OPERATIONS = frozenset({"I"})
+"""Values of ``Op`` in files of a full load."""
+
 _NO_LIMIT = 2**63 - 1
 _ROW, _RAW = "row\n", "raw\n"
 """Names beside the contract's columns; no field of bronze is called so."""
@@ -50,7 +52,7 @@ class LoadedTable:
     def good_rows(self) -> str:
         """SELECT of the conforming rows, with silver's columns."""
         # The limit keeps DuckDB from computing every cast a second time for the filter.
-        typed = f"{conformed(self.contract, self._relation(), operations=_OPERATIONS)} LIMIT {_NO_LIMIT}"
+        typed = f"{conformed(self.contract, self._relation(), operations=OPERATIONS)} LIMIT {_NO_LIMIT}"
         reason = identifier(REASON_COLUMN)
         return f"SELECT * EXCLUDE ({reason}) FROM ({typed}) WHERE {reason} IS NULL"
 
@@ -65,7 +67,7 @@ class LoadedTable:
         Raises:
             BronzeDamagedError: A file gives more or fewer rows than were written.
         """
-        found = reasons(self.contract, self._relation(), operations=_OPERATIONS, keep=["filename"])
+        found = reasons(self.contract, self._relation(), operations=OPERATIONS, keep=["filename"])
         counts = connection.execute(
             f"SELECT filename, COUNT(*), COUNT({identifier(REASON_COLUMN)}) FROM ({found}) GROUP BY ALL"
         ).fetchall()
@@ -95,7 +97,7 @@ class LoadedTable:
             f"(SELECT *, ROW_NUMBER() OVER () AS {identifier(_ROW)}, "
             f"TO_JSON(STRUCT_PACK({raw})) AS {identifier(_RAW)} FROM {relation})"
         )
-        found = reasons(self.contract, numbered, operations=_OPERATIONS, keep=[_ROW, _RAW])
+        found = reasons(self.contract, numbered, operations=OPERATIONS, keep=[_ROW, _RAW])
         return (
             f"SELECT {literal(self.load.load_id)} AS load_id, {literal(file.key)} AS file, "
             f"{identifier(_ROW)} AS row, {identifier(REASON_COLUMN)} AS reason, "

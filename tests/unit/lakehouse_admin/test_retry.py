@@ -20,7 +20,15 @@ from lakehouse_admin.stages.quality import NotReconciledError
 from lakehouse_admin.states import Stage
 
 BASES = (LakehouseError, TransientError, OperatorError)
-OTHER_ENGINES = ("etl.jobs.__main__", "etl.engine.spark", "etl.jobs.glue")
+OTHER_ENGINES = (
+    "etl.jobs.__main__",
+    "etl.engine.spark",
+    "etl.gold.spark_engine",
+    "etl.gold.spark_materialise",
+    "etl.jobs.glue",
+    "etl.silver.spark_bronze",
+    "etl.silver.spark_load",
+)
 
 
 def qualified(kind: type[BaseException]) -> str:
