@@ -30,7 +30,7 @@ from typing import NoReturn
 import etl.jobs
 from etl.jobs.__main__ import UNUSABLE, main
 
-_NOT_JOBS = {"__main__", "warm"}
+_NOT_JOBS = {"__main__", "glue", "warm"}
 _LAZY = ("pyarrow.parquet", "pyiceberg.io.pyarrow", "sqlalchemy.dialects.postgresql.psycopg")
 """What the jobs' libraries import only when first used."""
 
