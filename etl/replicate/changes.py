@@ -54,6 +54,8 @@ class Position:
     """Every change of transactions that ended up to here is in bronze."""
     day: date
     """Folder of the newest manifest."""
+    committed_to: str
+    """When the source committed the newest change in bronze, or when the load was taken if none has come since."""
     gaps: tuple[Gap, ...] = ()
     """What is missing nevertheless."""
 
@@ -71,13 +73,16 @@ def find_position(store: ObjectStore, slot: str) -> Position | None:
     found = None
     if newest is not None and newest[1].slot == slot and newest[1].last_lsn > abandoned_lsn:
         gaps = unmended(store, newest[1].gaps)
-        found = Position(durable_lsn=Lsn(newest[1].last_lsn), day=newest[0], gaps=gaps)
+        found = Position(
+            durable_lsn=Lsn(newest[1].last_lsn), day=newest[0], committed_to=newest[1].committed_to, gaps=gaps
+        )
     for load in newest_loads(store):
         if load.lsn <= max(abandoned_lsn, found.durable_lsn if found is not None else 0):
             break
         if load.slot == slot and load.begins_slot:
             day = datetime.fromisoformat(load.snapshot_at).astimezone(UTC).date()
-            return Position(durable_lsn=Lsn(load.lsn), day=max(day, newest[0]) if newest else day)
+            day = max(day, newest[0]) if newest else day
+            return Position(durable_lsn=Lsn(load.lsn), day=day, committed_to=load.snapshot_at)
     return found
 
 
@@ -183,7 +188,9 @@ class Landing:
         committed_to = datetime.fromisoformat(manifest.committed_to).date()
         day = max(committed_to, self.position.day)  # So that keys sort by LSN, whatever the source's clock does.
         self._store.put(change_manifest_key(day, Lsn(manifest.last_lsn).hex), manifest.to_json().encode())
-        self.position = Position(durable_lsn=Lsn(manifest.last_lsn), day=day, gaps=manifest.gaps)
+        self.position = Position(
+            durable_lsn=Lsn(manifest.last_lsn), day=day, committed_to=manifest.committed_to, gaps=manifest.gaps
+        )
 
     @property
     def slot(self) -> str:

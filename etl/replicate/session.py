@@ -144,6 +144,7 @@ class Tally:
     transactions: int = 0
     changes: int = 0
     committed_to: str | None = None
+    """When the newest change in bronze was committed, or the load taken: landed by whom ever."""
 
 
 class Session:
@@ -200,10 +201,12 @@ class Session:
             ):
                 self.has_streamed = True
                 # Only now is nobody else at work; somebody may have been a moment ago.
+                position = self._position()
+                self._tally.committed_to = self._tally.committed_to or position.committed_to
                 self._landing = Landing(
                     self._store,
                     slot=self._config.slot,
-                    position=self._position(),
+                    position=position,
                     tables=self._config.tables,
                     failpoint=self._hooks.failpoint,
                 )

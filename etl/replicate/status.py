@@ -112,7 +112,7 @@ class ReplicatorStatus:
     server_lsn: int = 0
     """End of the source's log when it was asked last."""
     committed_to: str | None = None
-    """Commit time of the newest change that was landed since the replicator started."""
+    """When the source committed the newest change in bronze, or when it was loaded if none has come since."""
     heard_at: str | None = None
     """When the source last answered."""
     moved_at: str | None = None
@@ -181,7 +181,7 @@ class Progress:
     server_lsn: Lsn
     """End of the source's log when it was asked last."""
     committed_to: str | None
-    """Commit time of the newest change landed since the replicator started, ISO 8601 with zone."""
+    """When the source committed the newest change in bronze, or when it was loaded: ISO 8601 with zone."""
     transactions: int
     """Landed since the replicator started."""
     changes: int

@@ -119,6 +119,23 @@ def test_it_begins_follows_and_says_how_far_it_is(
     assert running.status.state is ReplicatorState.STOPPED
 
 
+def test_it_says_how_new_bronze_is_before_and_after_changes_and_a_restart(
+    source: Source, store: DirectoryStore, tmp_path: Path
+):
+    source.execute("CREATE TABLE t (id int PRIMARY KEY)")
+    with serving(config_of(source, "t"), store, tmp_path) as running:
+        running.await_state(ReplicatorState.STREAMING)
+        loaded_at = running.catch_up(source).committed_to
+        assert loaded_at is not None, "a source that is idle since the load must be known to be idle"
+        source.execute("INSERT INTO t VALUES (1)")
+        changed_at = running.catch_up(source).committed_to
+        assert changed_at is not None
+        assert datetime.fromisoformat(changed_at) > datetime.fromisoformat(loaded_at)
+    with serving(config_of(source, "t"), store, tmp_path) as again:
+        again.await_state(ReplicatorState.STREAMING)
+        assert again.catch_up(source).committed_to == changed_at
+
+
 def test_a_fence_that_nobody_brings_nearer_is_explained(source: Source):
     with closing(open_source(source.url)) as connection:
         fence = set_fence(connection)
