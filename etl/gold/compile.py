@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Literal, cast
@@ -113,7 +114,14 @@ def load_models(folder: Path = MODELS_FOLDER) -> tuple[GoldModel, ...]:
     Raises:
         ModelError: One of them is wrong; the message says where and what to write instead.
     """
-    return tuple(read_model(path) for path in sorted(folder.glob("*.sql")))
+    found = ((path, path.stat()) for path in sorted(folder.glob("*.sql")))
+    return tuple(_read_once(path, stat.st_mtime_ns, stat.st_size) for path, stat in found)
+
+
+@lru_cache(maxsize=256)
+def _read_once(path: Path, _modified_ns: int, _size_bytes: int) -> GoldModel:
+    """Read a model file unless it was read as it is now: long-lived processes load models again and again."""
+    return read_model(path)
 
 
 def compile_models(models: Iterable[GoldModel], *, silver: SilverSchemas) -> tuple[CompiledModel, ...]:

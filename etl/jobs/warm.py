@@ -1,6 +1,7 @@
 """Starts jobs without their start-up: ``python -m etl.jobs.warm`` imports what jobs need once, then forks.
 
-Importing the engines takes about a second of processor time; a fork takes milliseconds.
+Importing the engines and reading the models takes more than a second of processor time; a
+fork takes milliseconds.
 The process reads one JSON line per request from standard input and answers on standard output::
 
     -> {"name": "reconcile", "log": ".../log", "exit": ".../exit.json"}
@@ -28,6 +29,8 @@ from types import FrameType
 from typing import NoReturn
 
 import etl.jobs
+from etl.gold.compile import load_models
+from etl.gold.model import ModelError
 from etl.jobs.__main__ import UNUSABLE, main
 
 _NOT_JOBS = {"__main__", "glue", "warm"}
@@ -42,6 +45,8 @@ def serve() -> None:
             importlib.import_module(f"etl.jobs.{module.name}")
     for name in _LAZY:
         importlib.import_module(name)
+    with suppress(ModelError, OSError):  # A job that needs the models will say what is wrong with them.
+        load_models()
     gc.freeze()  # What is loaded by now is never garbage: jobs then share its memory pages.
     exits: dict[int, Path] = {}
 

@@ -36,7 +36,14 @@ def dlt_load(url: str, tables: Sequence[str], *, backend: Backend, destination: 
     return _run("dlt", [str(ENVIRONMENT / "bin" / "python"), str(_HERE / "dlt_load.py")], folder, json.dumps(order))
 
 
-def dbt_run(models: Mapping[str, str], tables: Sequence[str], *, destination: Destination, folder: Path) -> float:
+def dbt_build(
+    models: Mapping[str, str],
+    tables: Sequence[str],
+    *,
+    destination: Destination,
+    folder: Path,
+    checks: Mapping[str, str],
+) -> float:
     """Build gold models with dbt-duckdb from what `dlt_load` left in ``folder``; return the wall seconds.
 
     Args:
@@ -44,6 +51,7 @@ def dbt_run(models: Mapping[str, str], tables: Sequence[str], *, destination: De
         tables: The tables below ``silver``.
         destination: Where `dlt_load` put them.
         folder: Its folder; the result is the schema ``gold`` of ``peer.duckdb`` in it.
+        checks: SELECT of the rows at fault by the check's name: dbt's singular tests, which warn.
 
     Raises:
         SystemExit: dbt failed; its output is in the message.
@@ -51,11 +59,11 @@ def dbt_run(models: Mapping[str, str], tables: Sequence[str], *, destination: De
     project = folder / "dbt"
     shutil.copytree(_HERE / "dbt", project)
     _write_sources(project / "models" / "sources.yml", tables, destination, folder)
-    for name, select in models.items():
-        text = re.sub(r"\bsilver\.(\w+)", r"{{ source('silver', '\1') }}", select)
-        text = re.sub(r"\bgold\.(\w+)", r"{{ ref('\1') }}", text)
-        (project / "models" / f"{name}.sql").write_text(text)
-    command = [str(ENVIRONMENT / "bin" / "dbt"), "--quiet", "run", "--project-dir", str(project)]
+    for kind, queries in (("models", models), ("tests", checks)):
+        (project / kind).mkdir(exist_ok=True)
+        for name, select in queries.items():
+            (project / kind / f"{name}.sql").write_text(_with_references(select))
+    command = [str(ENVIRONMENT / "bin" / "dbt"), "--quiet", "build", "--project-dir", str(project)]
     return _run("dbt", [*command, "--profiles-dir", str(project)], folder)
 
 
@@ -65,7 +73,7 @@ def compare_rows(url: str, queries: Sequence[Mapping[str, str]], *, folder: Path
     Args:
         url: The source.
         queries: ``table``, and for each side the query for its numbers: ``source_sql``, ``peer_sql``.
-        folder: What `dbt_run` left.
+        folder: What `dbt_build` left.
 
     Raises:
         SystemExit: A query failed.
@@ -83,6 +91,11 @@ def relation(table: str, *, destination: Destination, folder: Path) -> str:
     # A new folder's Iceberg tables have one snapshot, so their data files are all of it.
     files = "data/**/*.parquet" if destination == "iceberg" else "*.parquet"
     return f"SELECT * FROM read_parquet('{folder}/silver/{table}/{files}')"
+
+
+def _with_references(select: str) -> str:
+    text = re.sub(r"\bsilver\.(\w+)", r"{{ source('silver', '\1') }}", select)
+    return re.sub(r"\bgold\.(\w+)", r"{{ ref('\1') }}", text)
 
 
 def _write_sources(path: Path, tables: Sequence[str], destination: Destination, folder: Path) -> None:
