@@ -19,7 +19,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -41,7 +41,9 @@ from tests.fault.oracle import Verdict
 from tests.fault.processes import POINT_LOADING, Forked, Lake, Nursery, point_of
 from tests.fault.traffic import TABLES, Load, Traffic
 
-REPLICATOR_POINTS = tuple(point_of(moment) for moment in replicate.Moment if moment is not replicate.Moment.SLOT_CREATED)
+REPLICATOR_POINTS = tuple(
+    point_of(moment) for moment in replicate.Moment if moment is not replicate.Moment.SLOT_CREATED
+)
 FOLLOWER_POINTS = tuple(
     point_of(moment)
     for moment in (*silver.Moment, *gold.Moment, *follow.Moment)
@@ -155,9 +157,7 @@ class Doom:
     """Whether it is paused before, until another one has taken over."""
 
 
-def dooms(
-    points: Sequence[str], rng: random.Random, *, longest_seconds: float, can_pause: bool
-) -> Iterator[Doom]:
+def dooms(points: Sequence[str], rng: random.Random, *, longest_seconds: float, can_pause: bool) -> Iterator[Doom]:
     """Yield ends without end: each point comes once before any comes again, with others in between."""
     while True:
         for point in rng.sample(points, len(points)):
@@ -202,10 +202,18 @@ class Round:
             lanes = [
                 threading.Thread(target=self._lane, args=args, daemon=True)
                 for args in (
-                    ("replicator", kills // 2, load,
-                     dooms(REPLICATOR_POINTS, random.Random(self.seed + 1), longest_seconds=1.0, can_pause=False)),
-                    ("follower", kills - kills // 2, load,
-                     dooms(FOLLOWER_POINTS, random.Random(self.seed + 2), longest_seconds=2.5, can_pause=True)),
+                    (
+                        "replicator",
+                        kills // 2,
+                        load,
+                        dooms(REPLICATOR_POINTS, random.Random(self.seed + 1), longest_seconds=1.0, can_pause=False),
+                    ),
+                    (
+                        "follower",
+                        kills - kills // 2,
+                        load,
+                        dooms(FOLLOWER_POINTS, random.Random(self.seed + 2), longest_seconds=2.5, can_pause=True),
+                    ),
                 )
             ]
             for lane in lanes:
@@ -282,7 +290,7 @@ class Round:
 
     def _end_servers(self, load: Load, *, lanes: int) -> None:
         """End PostgreSQL now and then until the lanes have finished."""
-        next_at = time.monotonic() + self.rng.uniform(2, 8)
+        next_at = time.monotonic() + self.rng.uniform(2, 5)
         while lanes and not self._failures:
             if self._finished.acquire(timeout=_LOOK_SECONDS):
                 lanes -= 1
@@ -291,7 +299,7 @@ class Round:
             if time.monotonic() >= next_at:
                 if self._take():
                     number = self.rng.choice((signal.SIGKILL, signal.SIGQUIT, signal.SIGINT))
-                    self.server.restart(number, away_seconds=self.rng.uniform(0, 0.8))
+                    self.server.restart(number, away_seconds=self.rng.choice((0.0, 0.4, 0.8, 3.0)))
                     self._note(f"PostgreSQL: {number.name}")
                 next_at = time.monotonic() + self.rng.uniform(0.5, 1.5) / _SERVER_SHARE / 2
 
@@ -324,7 +332,7 @@ class Round:
 
     def _has(self, lsn: int) -> bool:
         manifests = sorted((self.lake.bronze / "_manifests" / "changes").rglob("*.json"))
-        return bool(manifests) and int(manifests[-1].stem, 16) >= lsn or not lsn
+        return (bool(manifests) and int(manifests[-1].stem, 16) >= lsn) or not lsn
 
     def _rests(self) -> bool:
         """Tell whether the newest publication has all of bronze, and every model in it is of now."""
@@ -414,7 +422,8 @@ def _empty(server: Server) -> None:
             _retried(lambda name=name: owner.execute("SELECT pg_drop_replication_slot(%s)", [name]))
         owner.execute("SET session_replication_role = replica")  # Past the triggers of append-only tables.
         owner.execute(
-            f"TRUNCATE {', '.join(TABLES)}, lakehouse_publications, lakehouse_leases, lakehouse_follower CASCADE".encode()
+            f"TRUNCATE {', '.join((*TABLES, 'lakehouse_publications', 'lakehouse_leases', 'lakehouse_follower'))}"
+            " CASCADE".encode()
         )
         owner.execute("DELETE FROM lake.iceberg_tables; DELETE FROM lake.iceberg_namespace_properties")
         columns = owner.execute(

@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 
 import duckdb
@@ -206,7 +207,7 @@ def check_publications(rows: Sequence[Mapping[str, object]], problems: list[str]
     numbers = [row["number"] for row in rows]
     if numbers != list(range(1, len(rows) + 1)):
         problems.append(f"publications are not numbered one after another: {numbers[-_FEW:]}")
-    for before, after in zip(rows, rows[1:], strict=False):
+    for before, after in pairwise(rows):
         for moves in ("source_lsn", "as_of"):
             if before[moves] > after[moves]:  # type: ignore[operator]
                 problems.append(f"publication {after['number']} takes readers back: {moves}")

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -25,6 +26,8 @@ from pathlib import Path
 from typing import Protocol
 
 from config import env
+from etl.engine.lake import LakeConfig
+from etl.gold.model import GoldModel
 
 SLOT = "lakeside_chaos"
 FLUSH_SECONDS = 0.1
@@ -46,7 +49,7 @@ _MODELS = frozenset(
         "product_performance",
     }
 )
-"""Every way that a model is kept up to date: by tenant, by day, at every moment, whole, patiently, from other models."""
+"""Every way that a model is kept up to date: by tenant, by day, whole, patiently, from other models."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +74,7 @@ class Forked:
         self.pid = pid
         self.log = log
         self._descriptor = os.pidfd_open(pid)
+        weakref.finalize(self, os.close, self._descriptor)
 
     def send(self, number: signal.Signals) -> None:
         """Send it, and nobody else, a signal."""
@@ -126,8 +130,10 @@ class Nursery:
     def close(self) -> None:
         """End it, and with it every process that it forked."""
         assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._process.stdin.close()
         self._process.wait(_ANSWER_SECONDS)
+        self._process.stdout.close()
 
 
 # --- The near end.
@@ -246,15 +252,13 @@ def _first_run(lake: Lake, _failpoint: object) -> None:
     withdraw(LAKE, holder="run-1")
 
 
-def _lake_config(lake: Lake):
-    from etl.engine.lake import LakeConfig
-
+def _lake_config(lake: Lake) -> LakeConfig:
     return LakeConfig(
         lake_uri=lake.lake_uri, catalog_url=lake.catalog_url, memory_limit_bytes=256 * 1024 * 1024, threads=2
     )
 
 
-def gold_models():
+def gold_models() -> tuple[GoldModel, ...]:
     """Return the models that the processes keep up to date."""
     from etl.gold.compile import load_models
 

@@ -100,8 +100,7 @@ class Traffic:
         try:
             with self._connection.transaction():
                 act(self)
-                if is_undone:
-                    raise _UndoneError
+                _undo(wanted=is_undone)
         except _UndoneError:
             self._live, self._columns = before
         except psycopg.errors.IntegrityError:  # A row that something refers to, or a key that is taken: refused.
@@ -168,8 +167,8 @@ class Traffic:
     def _product(self, tenant: int) -> None:
         id_ = self._new_id()
         self._execute(
-            "INSERT INTO products (id, tenant_id, sku, name, category, price, cost, stock_quantity, is_active, metadata,"
-            " created_at, updated_at) VALUES (%s, %s, %s, %s, %s, 2.50, 1, 9, true, %s, %s, %s)",
+            "INSERT INTO products (id, tenant_id, sku, name, category, price, cost, stock_quantity, is_active,"
+            " metadata, created_at, updated_at) VALUES (%s, %s, %s, %s, %s, 2.50, 1, 9, true, %s, %s, %s)",
             id_, tenant, f"S-{id_}", f"Product {id_}", self._rng.choice(("Cups", "Tea")), self._document(),
             self._moment(), self._moment(),
         )  # fmt: skip
@@ -194,8 +193,8 @@ class Traffic:
         items = [(self._new_id(), self._pick("products", tenant)[1]) for _ in range(self._rng.randint(1, 3))]
         total = 5 * len(items)
         self._execute(
-            "INSERT INTO orders (id, tenant_id, number, customer_id, status, order_date, subtotal, discount, tax, total,"
-            " shipping_address, metadata, created_at, updated_at)"
+            "INSERT INTO orders (id, tenant_id, number, customer_id, status, order_date, subtotal, discount, tax,"
+            " total, shipping_address, metadata, created_at, updated_at)"
             " VALUES (%s, %s, %s, %s, 'completed', %s, %s, 0, 0, %s, '{}', %s, %s, %s)",
             id_, tenant, f"A-{id_}", customer, moment, total, total, self._document(), moment, moment,
         )  # fmt: skip
@@ -270,7 +269,8 @@ class Traffic:
         )
         key = self._pick("subscriptions")
         self._execute(
-            "UPDATE subscriptions SET status = 'cancelled', end_date = start_date + 30 WHERE (tenant_id, id) = (%s, %s)",
+            "UPDATE subscriptions SET status = 'cancelled', end_date = start_date + 30"
+            " WHERE (tenant_id, id) = (%s, %s)",
             *key,
         )
 
@@ -282,9 +282,7 @@ class Traffic:
         if table == "events" and self._rng.random() < 0.5:
             new = (self._rng.choice(TENANTS), new[1])
         if old in self._live[table]:
-            self._execute(
-                f"UPDATE {table} SET tenant_id = %s, id = %s WHERE (tenant_id, id) = (%s, %s)", *new, *old
-            )
+            self._execute(f"UPDATE {table} SET tenant_id = %s, id = %s WHERE (tenant_id, id) = (%s, %s)", *new, *old)
             self._live[table].remove(old)
             self._live[table].append(new)
             if table == "events" and self._rng.random() < 0.5:  # Somebody takes the key that is free now.
@@ -331,7 +329,7 @@ class Traffic:
                 self._order()
                 self._touch()
                 self._delete()
-                raise _UndoneError
+                _undo(wanted=True)
         except _UndoneError:
             self._live = before
         with self._connection.transaction():
@@ -377,6 +375,11 @@ class Traffic:
             self._live[table].clear()
         self._execute("DELETE FROM orders")
         self._live["orders"].clear()
+
+
+def _undo(*, wanted: bool) -> None:
+    if wanted:
+        raise _UndoneError
 
 
 _CHOICES: dict[Callable[[Traffic], None], float] = {
