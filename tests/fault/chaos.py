@@ -299,7 +299,7 @@ class Round:
             if time.monotonic() >= next_at:
                 if self._take():
                     number = self.rng.choice((signal.SIGKILL, signal.SIGQUIT, signal.SIGINT))
-                    self.server.restart(number, away_seconds=self.rng.choice((0.0, 0.4, 0.8, 3.0)))
+                    self.server.restart(number, away_seconds=self.rng.choice((0.0, 0.4, 0.8, 2.0)))
                     self._note(f"PostgreSQL: {number.name}")
                 next_at = time.monotonic() + self.rng.uniform(0.5, 1.5) / _SERVER_SHARE / 2
 

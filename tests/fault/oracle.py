@@ -207,10 +207,12 @@ def check_publications(rows: Sequence[Mapping[str, object]], problems: list[str]
     numbers = [row["number"] for row in rows]
     if numbers != list(range(1, len(rows) + 1)):
         problems.append(f"publications are not numbered one after another: {numbers[-_FEW:]}")
-    for before, after in pairwise(rows):
-        for moves in ("source_lsn", "as_of"):
-            if before[moves] > after[moves]:  # type: ignore[operator]
-                problems.append(f"publication {after['number']} takes readers back: {moves}")
+    problems += [
+        f"publication {after['number']} takes readers back: {moves}"
+        for before, after in pairwise(rows)
+        for moves in ("source_lsn", "as_of")
+        if before[moves] > after[moves]  # type: ignore[operator]
+    ]
 
 
 def check_consistent(row: Mapping[str, object], problems: list[str]) -> None:

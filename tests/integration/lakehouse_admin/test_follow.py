@@ -305,9 +305,7 @@ def test_a_full_disk_is_told_nothing_half_written_is_seen_and_with_room_it_goes_
     before = seen()
     world.insert("orders", *(order(number, "5.00") for number in range(3, 40)))
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(
-        resource.RLIMIT_FSIZE, (1_000, hard)
-    )  # No file of silver may be longer: writing fails as on a full disk.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, hard))  # Longer files of silver cannot be written now.
     try:
         following.step()
     finally:
@@ -334,7 +332,6 @@ def test_a_clock_set_back_takes_no_reader_back(world: World) -> None:
     catch_up(following)
     second = seen()
     following.close()
-    assert second.published_at < first.published_at or first.published_at == NOW
     assert (second.number, second.as_of >= first.as_of) == (first.number + 1, True)
     assert revenue(second) == {1: "15.00", 2: "10.00"}
 
