@@ -33,6 +33,9 @@ _FAILED = 1
 """What pytest and chaos report for a difference; other codes mean that they could not run."""
 
 
+_HANGS = -1
+
+
 class MutantError(Exception):
     """A mutant cannot be planted, or its test says nothing about it."""
 
@@ -177,7 +180,7 @@ MUTANTS = (
     ),
     _mutant(
         "gold leaves out one of the tenants that changed",
-        f"{_GOLD}test_after_every_change_gold_is_what_computing_everything_gives",
+        f"{_GOLD}test_only_the_touched_tenants_files_are_written",
         (
             "etl/gold/refresh.py",
             "        return frozenset(found) if _is_by_tenant",
@@ -243,7 +246,7 @@ def copied() -> Iterator[Path]:
 
 
 def run_tests(project: Path, tests: Sequence[str]) -> tuple[int, str]:
-    """Run tests in a copy; return their exit code and what they said. A test that hangs has failed."""
+    """Run tests in a copy; return their exit code and what they said. A test that hangs says nothing."""
     command = _CHAOS_COMMAND
     if tests != [_CHAOS]:
         command = ("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests)
@@ -260,7 +263,7 @@ def run_tests(project: Path, tests: Sequence[str]) -> tuple[int, str]:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return _FAILED, "it hangs"
+        return _HANGS, f"it does not end within {_SECONDS} s"
     return done.returncode, done.stdout
 
 

@@ -340,6 +340,8 @@ def test_a_truncate_that_waits_for_the_load_does_not_hold_it_up(source: Source, 
     truncates: list[threading.Thread] = []
     waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'TRUNCATE%'"
 
+    deadline = time.monotonic() + DEADLINE_SECONDS
+
     def truncate() -> None:
         with psycopg.connect(source.url, autocommit=True) as other:
             other.execute("TRUNCATE small, noise")
@@ -358,6 +360,7 @@ def test_a_truncate_that_waits_for_the_load_does_not_hold_it_up(source: Source, 
         fingerprint_sql=source_fingerprint_sql,
         on_rows=truncate_what_is_not_read_yet,
         sessions=2,
+        is_cancelled=lambda: time.monotonic() > deadline,  # So that it fails, and does not hang.
     )
     truncates[0].join(DEADLINE_SECONDS)
     assert len(read(store, made.manifest, TableId.parse("small"))) == 10
