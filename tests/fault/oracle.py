@@ -56,7 +56,7 @@ class Verdict:
         self.events += other.events
         self.lost += other.lost
         self.doubled += other.doubled
-        self.publications = other.publications
+        self.publications += other.publications
         self.problems += other.problems
 
 

@@ -85,10 +85,18 @@ class Forked:
         """Wait for its end; tell whether it has ended."""
         return bool(select.select([self._descriptor], [], [], max(0.0, seconds))[0])
 
+    def passed(self, point: str) -> bool:
+        """Tell whether it killed itself at a point: it might have ended by an error before."""
+        return _killed_at(point) in self.log.read_bytes()
+
     def kill(self) -> None:
         """End it as a power cut would."""
         self.send(signal.SIGKILL)
         assert self.wait(_ANSWER_SECONDS), "a killed process does not end"
+
+
+def _killed_at(point: str) -> bytes:
+    return f"killed itself at {point}\n".encode()
 
 
 class Nursery:
@@ -157,6 +165,7 @@ def _failpoint(point: str, times: int) -> Callable[[_Moment], None]:
         if point and point_of(moment) == point:
             left -= 1
             if left <= 0:
+                os.write(sys.stderr.fileno(), _killed_at(point))
                 os.kill(os.getpid(), signal.SIGKILL)
 
     return passed
