@@ -24,6 +24,8 @@ CHECKED := LAKEHOUSE_SUPERVISED=true LAKEHOUSE_ENV=production DJANGO_ALLOWED_HOS
 	DJANGO_SECRET_KEY=checks-only-$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(50))')
 
 PORT ?=
+KILLS ?=
+SEED ?=
 SCALE ?=
 PYTHON ?=
 ARGS ?=
@@ -63,6 +65,14 @@ rehearse-aws: $(DEVELOPMENT) ## run the pipeline once with AWS's adapters, over 
 .PHONY: delivery
 delivery: $(DEVELOPMENT) ## prove one effect under 1,000 deliveries, pauses, kills and a lost broker; takes minutes
 	LAKESIDE_DELIVERY=thorough $(BIN)/python -m pytest tests/delivery $(ARGS)
+
+.PHONY: chaos
+chaos: $(DEVELOPMENT) ## kill replicator, follower and PostgreSQL under load, and count what arrives (KILLS=500, SEED=7)
+	$(BIN)/python -m tests.fault --kills $(or $(KILLS),100) $(if $(SEED),--seed $(SEED))
+
+.PHONY: mutants
+mutants: $(DEVELOPMENT) ## plant bugs in a copy, one at a time, and have the tests find each; takes minutes
+	$(BIN)/python -m tests.fault.mutants $(ARGS)
 
 .PHONY: test-spark
 test-spark: $(DEVELOPMENT) $(SPARK) ## compare Spark with DuckDB row by row, and write docs/parity.md (needs Java 17 and mvn)

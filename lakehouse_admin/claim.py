@@ -43,7 +43,8 @@ def claim_run(run_id: int, *, now: datetime, token: int | None = None) -> Claim 
     leased by another worker, or ``token`` is not its current one, which makes the message
     that carried it a duplicate.
     """
-    free = Q(lease_expires_at__isnull=True) | Q(lease_expires_at__lte=now)
+    ended = Q(lease_expires_at__lte=now) | Q(lease_expires_at__gt=now + 2 * LEASE)  # The latter: a clock was set back.
+    free = Q(lease_expires_at__isnull=True) | ended
     with transaction.atomic():
         run = (
             PipelineRun.objects.select_for_update(skip_locked=True)

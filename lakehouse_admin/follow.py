@@ -28,6 +28,7 @@ from django.utils import timezone
 from etl.errors import LakehouseError
 from etl.follow.backoff import Backoff
 from etl.follow.cycle import Cycle, Follower
+from etl.follow.failpoint import Failpoint, Moment, ignore
 from etl.follow.slot import followed_slot
 from etl.ports.object_store import ObjectStore
 from lakehouse_admin.actions.find_table import tables_not_followed
@@ -55,6 +56,7 @@ class Following:
         open_follower: Callable[[str], Follower],
         durable_lsn: Callable[[], int] = lambda: 0,
         clock: Callable[[], datetime] = timezone.now,
+        failpoint: Failpoint = ignore,
     ) -> None:
         """Prepare; nothing is opened yet.
 
@@ -63,8 +65,10 @@ class Following:
             open_follower: Makes the follower of a slot.
             durable_lsn: Up to which position bronze is complete, as far as anybody has said.
             clock: Tells the time (UTC).
+            failpoint: Told of each moment of publishing.
         """
         self._store = store
+        self._failpoint = failpoint
         self._open_follower = open_follower
         self._durable_lsn = durable_lsn
         self._clock = clock
@@ -125,6 +129,7 @@ class Following:
         record = self._publish(cycle) if cycle.is_news else None
         published = time.perf_counter()
         self._follower.tidy()
+        self._failpoint(Moment.TIDIED)
         ended = time.perf_counter()
         seconds = {
             **cycle.seconds,
@@ -186,7 +191,9 @@ class Following:
             as_of=cycle.as_of,
             source_lsn=cycle.source_lsn,
             now=self._clock(),
+            failpoint=self._failpoint,
         )
+        self._failpoint(Moment.PUBLISHED)
         self._follower.published(record.to_contract())
         return record
 

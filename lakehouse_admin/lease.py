@@ -71,8 +71,7 @@ def take(name: str, *, holder: str, now: datetime) -> Held | None:
     with transaction.atomic():
         lease = _locked(name)
         if lease.holder != holder:
-            is_held = bool(lease.holder) and lease.expires_at is not None and lease.expires_at > now
-            if is_held or _other_wish(lease, holder, now):
+            if (lease.holder and _is_ahead(lease.expires_at, now, LASTING)) or _other_wish(lease, holder, now):
                 return None
             lease.token += 1
             lease.holder = holder
@@ -138,7 +137,15 @@ def _locked(name: str) -> Lease:
     return lease
 
 
+def _is_ahead(moment: datetime | None, now: datetime, lasting: timedelta) -> bool:
+    """Tell whether something that lasts so long has not ended; what ends later than twice that, a clock set back left.
+
+    Too strict is safe: whoever is outrun by a mistake of the clock can prove nothing any more.
+    """
+    return moment is not None and now < moment <= now + 2 * lasting
+
+
 def _other_wish(lease: Lease, holder: str, now: datetime) -> str:
     """Return who else wants the lease; empty if nobody does."""
-    is_fresh = lease.wanted_until is not None and lease.wanted_until > now
+    is_fresh = _is_ahead(lease.wanted_until, now, _WISH_LASTING)
     return lease.wanted_by if is_fresh and lease.wanted_by != holder else ""

@@ -67,7 +67,7 @@ def catalog_errors() -> Iterator[None]:
     except OperationalError as error:
         raise CatalogUnavailableError from error
     except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
             raise StoreFullError from error
         raise
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from tempfile import TemporaryDirectory
@@ -57,6 +59,10 @@ def duckdb_session(config: LakeConfig) -> Iterator[duckdb.DuckDBPyConnection]:
             connection.close()
 
 
+_NO_ROOM = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+"""Words in which DuckDB passes on that a disk, a quota or a file's permitted size is exhausted."""
+
+
 @contextmanager
 def duckdb_errors() -> Iterator[None]:
     """Turn DuckDB's resource errors into ours; every other error passes.
@@ -70,6 +76,6 @@ def duckdb_errors() -> Iterator[None]:
     except duckdb.OutOfMemoryException as error:
         raise MemoryExhaustedError from error
     except duckdb.IOException as error:
-        if "No space left on device" in str(error):
+        if any(words in str(error) for words in _NO_ROOM):
             raise StoreFullError from error
         raise

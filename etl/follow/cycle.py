@@ -28,6 +28,7 @@ from etl.engine.catalog import open_catalog
 from etl.engine.lake import LakeConfig
 from etl.engine.session import duckdb_session
 from etl.follow.backoff import Backoff
+from etl.follow.failpoint import Failpoint, Moment, ignore
 from etl.gold.compile import load_models
 from etl.gold.materialise import latest_commit, silver_tables
 from etl.gold.model import SILVER_SCHEMA, GoldModel
@@ -97,7 +98,13 @@ class Follower:
     """
 
     def __init__(
-        self, lake: LakeConfig, store: ObjectStore, *, slot: str, models: Iterable[GoldModel] | None = None
+        self,
+        lake: LakeConfig,
+        store: ObjectStore,
+        *,
+        slot: str,
+        models: Iterable[GoldModel] | None = None,
+        failpoint: Failpoint = ignore,
     ) -> None:
         """Prepare; nothing is opened yet.
 
@@ -106,11 +113,13 @@ class Follower:
             store: Bronze.
             slot: Whose changes.
             models: All of them; the shipped ones if None.
+            failpoint: Told of each moment passed, of silver and gold, too.
         """
         self._lake = lake
         self._store = store
         self._slot = slot
         self._models = tuple(load_models() if models is None else models)
+        self._failpoint = failpoint
         self._resources = ExitStack()
 
     def __enter__(self) -> Self:
@@ -122,7 +131,9 @@ class Follower:
         with ExitStack() as opening:
             self._catalog = opening.enter_context(open_catalog(self._lake))
             self._session = opening.enter_context(duckdb_session(self._lake))
-            self._refresher = Refresher(self._catalog, self._session, self._models, threads=self._lake.threads)
+            self._refresher = Refresher(
+                self._catalog, self._session, self._models, threads=self._lake.threads, failpoint=self._failpoint
+            )
             self._resources = opening.pop_all()
         self._window_resources = self._resources.enter_context(ExitStack())
         return self
@@ -154,6 +165,7 @@ class Follower:
                 slot=self._slot,
                 tables=tables,
                 threads=self._lake.threads,
+                failpoint=self._failpoint,
             )
         )
         self._log = ChangeLog(self._store, slot=self._slot, after_lsn=self._applier.start())
@@ -195,11 +207,13 @@ class Follower:
             self._changed_at = time.monotonic()
             self._as_of = max(before, datetime.fromisoformat(window.committed_to))
         clock.passed("read")
+        self._failpoint(Moment.WINDOW_READ)
         resting = {table for table, lag in self._lagging.items() if not lag.backoff.is_over}
         outcomes = self._applier.apply(window, leave_out=left_out | resting)
         self._note(outcomes, before)
         self._left_out = left_out
         clock.passed("silver")
+        self._failpoint(Moment.SILVER_APPLIED)
         # Models that promise less wait while changes keep coming, and are caught up with when the source rests.
         results = self._refresher.refresh(
             self._open_silver(), as_of=self._as_of, progress=Progress(), patient=has_changes
@@ -207,6 +221,7 @@ class Follower:
         # What still waits when the source rests has a promise of its own, such as a forecast of this morning.
         self._has_put_off = has_changes and any(each.outcome is ModelOutcome.DEFERRED for each in results)
         clock.passed("gold")
+        self._failpoint(Moment.GOLD_REFRESHED)
         pins = self._pins(results)
         source_lsn = max(self._published.source_lsn, window.last_lsn)
         return Cycle(

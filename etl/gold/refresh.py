@@ -43,6 +43,7 @@ from etl.gold import transforms
 from etl.gold.as_of import AsOfUse, as_of_use, representative
 from etl.gold.compile import CompiledModel, compile_models
 from etl.gold.compute import compute
+from etl.gold.failpoint import Failpoint, Moment, ignore
 from etl.gold.inputs import FilePlans, Input, Tenants, snapshot_id
 from etl.gold.model import MODEL_SCHEMA, SILVER_SCHEMA, TENANT_COLUMN, GoldModel
 from etl.gold.results import CheckFailedError, ModelComputationError, ModelResult, Outcome
@@ -88,7 +89,13 @@ class Refresher:
     """Keeps the models' tables and plans between refreshes."""
 
     def __init__(
-        self, catalog: Catalog, session: duckdb.DuckDBPyConnection, models: Sequence[GoldModel], *, threads: int
+        self,
+        catalog: Catalog,
+        session: duckdb.DuckDBPyConnection,
+        models: Sequence[GoldModel],
+        *,
+        threads: int,
+        failpoint: Failpoint = ignore,
     ) -> None:
         """Prepare; nothing is read yet.
 
@@ -97,9 +104,11 @@ class Refresher:
             session: A DuckDB session that may read silver and write gold.
             models: All of them.
             threads: How many models may be computed side by side.
+            failpoint: Told of each moment passed.
         """
         self.catalog = catalog
         self.session = session
+        self.failpoint = failpoint
         self._models = models
         self._threads = threads
         self._compiled: tuple[CompiledModel, ...] = ()
@@ -244,6 +253,7 @@ class _Refresh:
                     rows = _compute(connection, compiled, self._moment(compiled))
                     checks = self._audit(compiled, touched, connection)
                     refuse_blocked(compiled, checks)
+                    self._refresher.failpoint(Moment.COMPUTED)
                     table = self._commit(connection, compiled, touched, rows=rows)
         except OperatorError as error:
             seconds = time.perf_counter() - started
@@ -379,8 +389,10 @@ class _Refresh:
         }
         with table_write(table, connection) as write:
             files = write.parquet(f"SELECT * FROM {qualified(model.table)}", bare_rows=_PLAIN_ROWS) if rows else ()
+            self._refresher.failpoint(Moment.FILES_WRITTEN)
             delta = RowDelta(add=files, remove=replaced, properties=properties, expire=_expired(table))
             after = write.commit_delta(live, delta, is_settled=lambda _file: False)
+        self._refresher.failpoint(Moment.COMMITTED)
         self._refresher.files.remember(table, after)
         return table
 

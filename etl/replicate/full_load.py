@@ -133,7 +133,8 @@ def full_load(
                     open_sessions.enter_context(join_snapshot(source_url, snapshot))
                     for _ in range(min(sessions, tasks))
                 ]
-            hold_tables(joined[0], tables)
+            for session in joined:  # Each: one that comes later queues behind whoever waits for the first one's end.
+                hold_tables(session, tables)
             storage = storage_of(joined[0], tables)
             _check_unmoved(before, storage)
             oids = read_oids(joined[0], tables)

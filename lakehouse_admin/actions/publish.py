@@ -9,6 +9,7 @@ from typing import ClassVar
 from django.db import connection
 
 from etl.errors import LakehouseError
+from etl.follow.failpoint import Failpoint, Moment, ignore
 from lakehouse_admin.lease import LAKE, Held, proving, run_holder
 from lakehouse_admin.models import PipelineRun, PublicationRecord
 from lakehouse_admin.record_event import record_event
@@ -65,6 +66,7 @@ def publish_version(
     source_lsn: int,
     now: datetime,
     run: PipelineRun | None = None,
+    failpoint: Failpoint = ignore,
 ) -> PublicationRecord:
     """Insert the next publication, in a transaction that proves who writes the lake.
 
@@ -75,6 +77,7 @@ def publish_version(
         source_lsn: The position of the log it stands at.
         now: Publication time (UTC).
         run: The run that made it; None for changes that were followed without one.
+        failpoint: Told once the row is written, in the open transaction.
 
     Raises:
         LeaseLostError: Somebody else writes the lake now.
@@ -87,7 +90,7 @@ def publish_version(
         # Both, because a source restored from a backup starts again at a lower position, later.
         if newest is not None and source_lsn < newest.source_lsn and as_of < newest.as_of:
             raise PublicationRefusedError
-        return PublicationRecord.objects.create(
+        publication = PublicationRecord.objects.create(
             number=newest.number + 1 if newest else 1,
             run=run,
             published_at=now,
@@ -95,3 +98,5 @@ def publish_version(
             source_lsn=source_lsn,
             pins=list(pins),
         )
+        failpoint(Moment.PUBLISHING)
+        return publication

@@ -26,6 +26,7 @@ from etl.jobs.full_load import FullLoadArguments, run
 from etl.jobs.progress import Progress
 from etl.ports.object_store import ObjectStore
 from etl.ports.replicator import SourceUnavailableError
+from etl.quality.fingerprint import source_fingerprint_sql
 from etl.replicate.full_load import FullLoad, LoadRunningError, TableMovedError, full_load
 from etl.replicate.snapshot import Snapshot, export_snapshot
 from tests.integration.etl.bronze import load, read, visible_loads
@@ -332,6 +333,38 @@ def test_tables_keep_their_shape_until_the_load_ends_and_can_be_written_meanwhil
     assert len(refused) == 2
     assert len(read(store, made.manifest, TableId.parse("small"))) == 10
     source.execute("RESET lock_timeout; ALTER TABLE small ADD COLUMN late text")
+
+
+def test_a_truncate_that_waits_for_the_load_does_not_hold_it_up(source: Source, store: ObjectStore):
+    make_noise(source)
+    truncates: list[threading.Thread] = []
+    waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'TRUNCATE%'"
+
+    deadline = time.monotonic() + DEADLINE_SECONDS
+
+    def truncate() -> None:
+        with psycopg.connect(source.url, autocommit=True) as other:
+            other.execute("TRUNCATE small, noise")
+
+    def truncate_what_is_not_read_yet(_table: TableId, _rows: int) -> None:
+        if not truncates:
+            truncates.append(threading.Thread(target=truncate))
+            truncates[0].start()
+            wait_until(lambda: bool(source.execute(waits)))
+
+    made = full_load(
+        source_url=source.url,
+        store=store,
+        tables=[TableId.parse("small"), TableId.parse("noise")],
+        request_id="r",
+        fingerprint_sql=source_fingerprint_sql,
+        on_rows=truncate_what_is_not_read_yet,
+        sessions=2,
+        is_cancelled=lambda: time.monotonic() > deadline,  # So that it fails, and does not hang.
+    )
+    truncates[0].join(DEADLINE_SECONDS)
+    assert len(read(store, made.manifest, TableId.parse("small"))) == 10
+    assert source.execute("SELECT count(*) FROM small") == [(0,)]
 
 
 def test_a_repeated_request_gets_the_load_it_has_even_if_the_source_moved_on(source: Source, store: ObjectStore):

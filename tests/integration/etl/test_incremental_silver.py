@@ -13,7 +13,7 @@ from random import Random
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pyiceberg.catalog import Catalog
 
@@ -189,6 +189,26 @@ class Model:
         return Change(contract=self.table, op=op, values=_values(key, row))
 
 
+_ROW: Row = ("first", '{"a": 1}', Decimal(1))
+_KEYS_ON_THE_MOVE: History = [
+    [("move", (1, 1), (2, 3), "moved")],
+    [("swap", (1, 2), (2, 1))],
+    [("move", (1, 2), (1, 1), None), ("put", (1, 2), _ROW)],
+    [("note", (1, 2), "noted"), ("delete", (2, 1))],
+    [("truncate",), ("put", (1, 5), _ROW)],
+    [("note", (1, 5), "last")],
+]
+"""What chance alone finds too seldom."""
+
+
+@example(
+    first={(1, 1): _ROW, (1, 2): _ROW, (2, 1): ("other", None, Decimal(2))},
+    history=_KEYS_ON_THE_MOVE, cuts=[1], windows=[1], small=0, chance=Random(1),
+)  # fmt: skip
+@example(
+    first={(1, 1): _ROW, (1, 2): _ROW, (2, 1): ("other", None, Decimal(2))},
+    history=_KEYS_ON_THE_MOVE, cuts=[4], windows=[3], small=2, chance=Random(1),
+)  # fmt: skip
 @settings(
     max_examples=15,
     deadline=None,

@@ -71,6 +71,15 @@ class TestClaims:
         assert second is not None
         assert second.token == first.token + 1
 
+    def test_a_claim_of_before_the_clock_was_set_back_holds_nothing_up(self, run: PipelineRun):
+        dead = claim_run(run.pk, now=NOW + timedelta(hours=1))
+        assert dead is not None
+
+        heir = claim_run(run.pk, now=NOW)
+        assert heir is not None
+        with pytest.raises(ClaimLostError), holding(dead):
+            pass
+
     def test_a_released_run_can_be_claimed_at_once(self, run: PipelineRun):
         claim = claim_run(run.pk, now=NOW)
         assert claim is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -295,6 +296,44 @@ def test_a_damaged_file_fails_its_table_alone_and_is_tried_again(world: World, f
     catch_up(following)
     assert revenue(seen()) == {1: "15.00", 2: "10.00"}
     assert FollowerState.objects.get().tables == {}
+
+
+def test_a_full_disk_is_told_nothing_half_written_is_seen_and_with_room_it_goes_on(
+    world: World, following: Following
+) -> None:
+    catch_up(following)
+    before = seen()
+    world.insert("orders", *(order(number, "5.00") for number in range(3, 40)))
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, hard))  # Longer files of silver cannot be written now.
+    try:
+        following.step()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, hard))
+    state = FollowerState.objects.get()
+    assert "StoreFullError" in state.tables["public.orders"]
+    assert revenue(seen()) == revenue(before)
+    assert following._follower is not None
+    for lag in following._follower._lagging.values():
+        lag.backoff.succeeded()
+    catch_up(following)
+    assert revenue(seen()) == {1: "195.00", 2: "10.00"}
+    assert FollowerState.objects.get().tables == {}
+
+
+def test_a_clock_set_back_takes_no_reader_back(world: World) -> None:
+    hour = timedelta(hours=1)
+    moments = iter([NOW + hour, *[NOW] * 200])
+    following = world.following()
+    following._clock = lambda: next(moments)
+    catch_up(following)
+    first = seen()
+    world.insert("orders", order(3, "5.00"))
+    catch_up(following)
+    second = seen()
+    following.close()
+    assert (second.number, second.as_of >= first.as_of) == (first.number + 1, True)
+    assert revenue(second) == {1: "15.00", 2: "10.00"}
 
 
 def test_a_model_that_fails_keeps_its_last_version_and_says_its_age(world: World, following: Following) -> None:

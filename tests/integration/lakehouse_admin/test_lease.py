@@ -47,6 +47,16 @@ class TestALease:
         second = taken("other", LATER)
         assert second.token > first.token
 
+    def test_a_dead_holder_of_before_the_clock_was_set_back_stops_nobody_and_proves_nothing(self):
+        dead = taken(now=NOW + timedelta(hours=1))
+        ask_for(LAKE, holder="dead too", now=NOW + timedelta(hours=1))
+
+        heir = taken("other")
+        with pytest.raises(LeaseLostError), proving(dead):
+            pass
+        with proving(heir):
+            pass
+
     def test_its_holder_finds_it_again_with_the_same_token(self):
         assert taken() == taken(now=NOW + timedelta(seconds=5))
 

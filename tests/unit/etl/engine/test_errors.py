@@ -17,6 +17,8 @@ from etl.ports.object_store import StoreFullError
     [
         (duckdb.OutOfMemoryException("failed to allocate"), MemoryExhaustedError),
         (duckdb.IOException('Could not write file "x": No space left on device'), StoreFullError),
+        (duckdb.IOException('Could not write file "x": Disk quota exceeded'), StoreFullError),
+        (duckdb.IOException('Could not write file "x": File too large'), StoreFullError),
         (duckdb.IOException("Could not read file"), duckdb.IOException),
         (duckdb.BinderException("no such column"), duckdb.BinderException),
     ],
