@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from queue import SimpleQueue
@@ -54,6 +54,8 @@ _SESSIONS = 2
 
 _BUCKETS_OPENED = 4
 """Differing buckets whose rows are read, of 256: bounds memory when a whole table differs."""
+
+_ATTEMPTS = 10
 
 WAIT_SECONDS = 60.0
 """How long bronze may take to reach the source's position."""
@@ -155,7 +157,7 @@ def compare_live(
     Raises:
         SourceNotReadyError: A table is not at the source, or the source cannot give a position.
         SourceUnavailableError: The source did not answer, or hides rows from this role.
-        TableMovedError: A table was rewritten or truncated while its snapshot was taken.
+        TableMovedError: A table was rewritten or truncated each time a snapshot was taken.
         FenceNotReachedError: Bronze did not reach the position: the replicator is behind, or does not run.
         CatalogUnavailableError: The catalog did not answer.
         StoreUnavailableError: Bronze did not answer.
@@ -169,7 +171,7 @@ def compare_live(
         connection = stack.enter_context(duckdb_session(lake))
         folder = stack.enter_context(scratch_folder(lake))
         pinned = pin_silver(live, tables)  # Before the position, so that it lies at or before it.
-        moment = stack.enter_context(source_moment(source_url, tables))
+        moment = _settled_moment(stack, source_url, tables)
         fingerprints = moment.fingerprints()
         if slot:
             wait_for_fence(read_status, slot=slot, fence=moment.lsn, seconds=wait_seconds)
@@ -182,7 +184,19 @@ def compare_live(
             ).compare(bronze, silver)
             for contract in moment.contracts
         )
-    return LiveReport(lsn=moment.lsn, tables=compared, seconds=time.perf_counter() - started)
+    return LiveReport(lsn=int(moment.lsn), tables=tuple(compared), seconds=time.perf_counter() - started)
+
+
+def _settled_moment(stack: ExitStack, source_url: str, tables: Sequence[TableId]) -> SourceMoment:
+    """Enter a moment in which no table was truncated or rewritten; there soon is one.
+
+    Raises:
+        TableMovedError: There was none.
+    """
+    for _ in range(_ATTEMPTS - 1):
+        with suppress(TableMovedError):
+            return stack.enter_context(source_moment(source_url, tables))
+    return stack.enter_context(source_moment(source_url, tables))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

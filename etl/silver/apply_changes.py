@@ -109,7 +109,7 @@ def apply_changes(
     work.bury()
     properties = silver.properties(
         watermark=max(silver.watermark, staged.last_change_seq),
-        source_lsn=str(max(silver.source_lsn, source_lsn)),
+        source_lsn=str(int(max(silver.source_lsn, source_lsn))),
         contract_version=str(contract.version),
         rejects=str(silver.rejects + rejects),
     )

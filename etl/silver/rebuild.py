@@ -202,7 +202,7 @@ def _catch_up(
     failed: dict[TableId, LakehouseError] = {}
     gaps: tuple[Gap, ...] = ()
     # One thread: the scratch catalog is a file. DuckDB has its own.
-    with ChangeApplier(catalog, connection, store, slot=slot, tables=tables, threads=1, until_lsn=lsn) as applier:
+    with ChangeApplier(catalog, connection, store, slot=slot, tables=tables, threads=1, until_lsn=int(lsn)) as applier:
         # From the one that is furthest behind, in windows of bounded size; the others know what they have.
         log = ChangeLog(store, slot=slot, after_lsn=min(applier.complete().values(), default=lsn))
         while True:

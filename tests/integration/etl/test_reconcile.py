@@ -207,7 +207,7 @@ def test_a_role_that_sees_some_rows_proves_nothing(source: Source, lake: LakeCon
         f"GRANT SELECT ON orders TO {role}; ALTER TABLE orders ENABLE ROW LEVEL SECURITY;"
         "CREATE POLICY own ON orders USING (tenant_id = 1)"
     )
-    with pytest.raises(SourceNotReadyError, match="hides rows of public.orders"):
+    with pytest.raises(SourceNotReadyError, match=r"hides rows of public\.orders"):
         compare_live(source.url_of(role, role), lake, DirectoryStore(Path(lake.bronze_root)), [TableId.parse("orders")])
 
 
