@@ -125,6 +125,11 @@ class LiveReport:
     seconds: float
 
     @property
+    def position(self) -> str:
+        """The position as PostgreSQL prints it."""
+        return str(Lsn(self.lsn))
+
+    @property
     def equal(self) -> bool:
         """Whether every table is equal in all layers."""
         return all(each.equal for each in self.tables)

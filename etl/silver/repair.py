@@ -5,8 +5,9 @@ Everything else of the table, and how far it is in the source's log, stays as it
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import duckdb
@@ -15,12 +16,13 @@ from pyiceberg.catalog import Catalog
 from etl.bronze.layout import CHANGE_SEQ_FIELD, COMMITTED_AT_FIELD
 from etl.contracts.store import read_contract
 from etl.contracts.table import TableContract, TableId
+from etl.engine.catalog import open_catalog
 from etl.engine.lake import LakeConfig
 from etl.engine.live_files import PartitionValue
 from etl.engine.merge_on_read import GONE, is_settled, write_changes
 from etl.engine.row_delta import RowDelta
 from etl.engine.scratch import scratch_catalog, scratch_folder
-from etl.engine.session import duckdb_errors
+from etl.engine.session import duckdb_errors, duckdb_session
 from etl.engine.sql import identifier
 from etl.engine.tables import FILE_COLUMN, POSITION_COLUMN, live_relation, located, partition_column
 from etl.engine.write import table_write
@@ -70,7 +72,7 @@ def repair(
     table: TableId,
     *,
     slot: str,
-    committing: AbstractContextManager[object] | None = None,
+    committing: Callable[[Repaired], AbstractContextManager[object]] = nullcontext,
 ) -> Repaired:
     """Compare a silver table with bronze at the position where it stands, and put the keys right that differ.
 
@@ -84,7 +86,8 @@ def repair(
         store: Bronze.
         table: What to repair.
         slot: Whose changes continue the loads; empty if nothing does.
-        committing: Entered around the commit; an error on its entry leaves the table as it was.
+        committing: Gives, for what is about to be done, a context to commit in; an error on its entry leaves the
+            table as it was.
 
     Raises:
         TableNotLoadedError: Silver has no such table.
@@ -108,15 +111,37 @@ def repair(
         if names[0] != names[1]:
             raise NotRepairableError(f"{table} has other columns in silver than in bronze.")
         contract = read_contract(store, table, silver.contract_version)
-        keys = _find(connection, contract, silver, right)
-        if not keys:
-            return Repaired(table=silver.lake_name, keys=0, removed=0, added=0, lsn=lsn, snapshot_id=silver.snapshot_id)
-        with committing or nullcontext():
+        planned = Repaired(
+            table=silver.lake_name,
+            keys=_find(connection, contract, silver, right),
+            removed=_count(connection, _HELD),
+            added=_count(connection, _RIGHT),
+            lsn=int(lsn),
+            snapshot_id=silver.snapshot_id,
+        )
+        if not planned.keys:
+            return planned
+        with committing(planned):
             _bury(connection, contract, silver, right)
-            removed, added = _commit(connection, silver)
-    return Repaired(
-        table=silver.lake_name, keys=keys, removed=removed, added=added, lsn=lsn, snapshot_id=silver.snapshot_id
-    )
+            _commit(connection, silver, planned)
+    return replace(planned, snapshot_id=silver.snapshot_id)
+
+
+def repair_table(
+    lake: LakeConfig,
+    store: ObjectStore,
+    table: TableId,
+    *,
+    slot: str,
+    committing: Callable[[Repaired], AbstractContextManager[object]] = nullcontext,
+) -> Repaired:
+    """Open the lake and `repair` one table.
+
+    Raises:
+        Whatever `repair` raises.
+    """
+    with open_catalog(lake) as catalog, duckdb_session(lake) as connection:
+        return repair(catalog, connection, lake, store, table, slot=slot, committing=committing)
 
 
 def _find(
@@ -164,21 +189,19 @@ def _bury(
         silver.tombstones.add(connection, select)
 
 
-def _commit(connection: duckdb.DuckDBPyConnection, silver: SilverTable) -> tuple[int, int]:
-    """Make the snapshot; return how many rows went and came."""
-    removed, added = _count(connection, _HELD), _count(connection, _RIGHT)
+def _commit(connection: duckdb.DuckDBPyConnection, silver: SilverTable, planned: Repaired) -> None:
+    """Make the snapshot."""
     with table_write(silver.table, connection) as write:
         add, remove = write_changes(
             write,
             connection,
             silver.live,
             new_rows=f"SELECT * EXCLUDE ({_KEY}) FROM {_RIGHT}",
-            new_partitions=_partitions(connection, silver) if added else (),
-            has_gone=bool(removed),
+            new_partitions=_partitions(connection, silver) if planned.added else (),
+            has_gone=bool(planned.removed),
         )
         delta = RowDelta(add=add, remove=remove, properties=silver.properties(), expire=silver.expired)
         silver.live = write.commit_delta(silver.live, delta, is_settled=is_settled)
-    return removed, added
 
 
 def _partitions(connection: duckdb.DuckDBPyConnection, silver: SilverTable) -> list[PartitionValue]:
