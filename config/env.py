@@ -181,6 +181,14 @@ def _words(text: str) -> tuple[str, ...]:
     return words
 
 
+def _tables(text: str) -> tuple[str, ...]:
+    """Read names as SQL writes them: a comma within double quotes ends none."""
+    names = tuple(name.strip() for name in re.findall(r'(?:"(?:[^"]|"")*"|[^",])+', text) if name.strip())
+    if not names or text.count('"') % 2:
+        raise ValueError("must be a comma-separated list with at least one entry, each double quote closed")
+    return names
+
+
 def _boolean(text: str) -> bool:
     values = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
     if text.lower() not in values:
@@ -256,7 +264,7 @@ class LakehouseEnv:
     lake_uri: str = _variable("LAKEHOUSE_LAKE_URI", _lake_uri, default="")
     """Root of bronze and the warehouse; `<home>/lake` unless set."""
     source_url: str | None = _variable("LAKEHOUSE_SOURCE_URL", _postgres_url, secret=True)
-    source_tables: tuple[str, ...] = _variable("LAKEHOUSE_SOURCE_TABLES", _words, default=SOURCE_TABLES)
+    source_tables: tuple[str, ...] = _variable("LAKEHOUSE_SOURCE_TABLES", _tables, default=SOURCE_TABLES)
     slot: str = _variable("LAKEHOUSE_SLOT", _slot_name, default="lakeside")
     """The replication slot at the source: one a lake and server."""
     flush_seconds: int = _variable("LAKEHOUSE_FLUSH_SECONDS", _positive, default=1)

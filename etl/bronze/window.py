@@ -80,11 +80,12 @@ class ChangeLog:
         self.position = after_lsn
         """``last_lsn`` of the newest flush that was given."""
 
-    def read(self, *, until_lsn: int | None = None, most: int | None = None) -> Window:
+    def read(self, *, until_lsn: int | None = None, through_lsn: int | None = None, most: int | None = None) -> Window:
         """Return the flushes after the position, and move it behind them; an empty window if there are none.
 
         Args:
             until_lsn: Leave out flushes that end after it.
+            through_lsn: Leave out flushes that begin at it or after it.
             most: So many flushes at most.
 
         Raises:
@@ -102,6 +103,8 @@ class ChangeLog:
                 continue
             manifest = read_change_manifest(self._store, key)
             if until_lsn is not None and manifest.last_lsn > until_lsn:
+                break
+            if through_lsn is not None and manifest.previous_lsn >= through_lsn:
                 break
             self._check(manifest, key, position, is_first=not found)
             found.append(manifest)

@@ -347,7 +347,14 @@ def _table_problems(
     tables: Sequence[TableId], found: Mapping[TableId, _Table], keyed: Container[int], role: str
 ) -> Iterator[Problem]:
     hidden = []
+    names = Counter(wanted.lake_name.lower() for wanted in tables)
     for wanted in tables:
+        if names[wanted.lake_name.lower()] > 1:
+            yield Problem(
+                text=f"{wanted} would be called {wanted.lake_name} in the lake, as another selected table is. "
+                "Leave one of them out of LAKEHOUSE_SOURCE_TABLES, or rename it.",
+                table=wanted,
+            )
         table = found.get(wanted)
         if table is None:
             yield _missing(wanted)

@@ -9,8 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import asdict, dataclass
 from typing import Any, Self
+
+_PART = r'("(?:[^"]|"")+"|[^".]+)'
+_QUOTED = re.compile(rf"(?:{_PART}\.)?{_PART}")
+_NEEDS_QUOTES = re.compile(r'[".,]|^\s|\s$')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -22,18 +27,35 @@ class TableId:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read ``schema.name`` or ``name`` (schema ``public``)."""
+        """Read ``schema.name`` or ``name`` (schema ``public``); names may stand in double quotes, as in SQL."""
+        quoted = _QUOTED.fullmatch(text)
+        if quoted is not None and '"' in text:
+            schema, name = (_unquoted(part) for part in quoted.groups(default="public"))
+            return cls(schema=schema, name=name)
         schema, dot, name = text.rpartition(".")
         return cls(schema=schema if dot else "public", name=name)
 
     @property
     def lake_name(self) -> str:
-        """The table's name in silver: bare for ``public``, else ``schema__name``."""
-        return self.name if self.schema == "public" else f"{self.schema}__{self.name}"
+        """The table's name in silver: bare for ``public``, else ``schema__name``.
+
+        It names folders too, and stands in patterns and addresses: what is no letter, digit
+        or underscore is written as its number.
+        """
+        name = self.name if self.schema == "public" else f"{self.schema}__{self.name}"
+        return re.sub(r"\W", lambda sign: f"_x{ord(sign[0]):X}_", name)
 
     def __str__(self) -> str:
-        """Return ``schema.name``."""
-        return f"{self.schema}.{self.name}"
+        """Return ``schema.name``, in quotes only where it could not be read back without."""
+        return ".".join(_quoted(part) for part in (self.schema, self.name))
+
+
+def _quoted(name: str) -> str:
+    return f'"{name.replace(chr(34), chr(34) * 2)}"' if _NEEDS_QUOTES.search(name) else name
+
+
+def _unquoted(part: str) -> str:
+    return part[1:-1].replace('""', '"') if part.startswith('"') else part
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,6 +82,16 @@ def silver_rows_sql(contract: TableContract, relation: str, bucket: str) -> str:
     return f"SELECT key, h FROM ({_silver_rows(contract, relation, with_key=True)}) WHERE {_BUCKET} = '{bucket}'"
 
 
+def silver_key_sql(contract: TableContract) -> str:
+    """Return DuckDB's expression for a row's key, as `silver_hashes_sql` gives it."""
+    return _silver_text(_key_columns(contract))
+
+
+def silver_hashes_sql(contract: TableContract, relation: str) -> str:
+    """Return DuckDB's query for (key, h): key and hash of every row."""
+    return _silver_rows(contract, relation, with_key=True)
+
+
 _BUCKET = f"substr(md5(key), 1, {_BUCKET_DIGITS})"
 
 _SOURCE_FOLD = (

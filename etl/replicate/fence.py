@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import ClassVar
 
 import psycopg
@@ -18,9 +19,12 @@ from etl.errors import TransientError
 from etl.ports.replicator import SourceUnavailableError
 from etl.replicate.lsn import Lsn
 from etl.replicate.slot import read_end_of_log
-from etl.replicate.status import ReplicatorState, ReplicatorStatus
+from etl.replicate.status import ReplicatorState, ReplicatorStatus, Standing
 
 _LOOK_SECONDS = 0.05
+_GONE_SECONDS = 5.0
+"""How long a replicator may be gone before nobody waits for it any more: one that was killed is soon back."""
+_GONE = {Standing.STOPPED, Standing.FAILED, Standing.SILENT}
 _EMIT = "SELECT pg_logical_emit_message(true, 'lakeside', 'fence')"
 
 
@@ -77,13 +81,21 @@ def wait_for_fence(
         FenceNotReachedError: Not in time; or the replicator has failed, stopped, or does not exist.
     """
     deadline = time.monotonic() + seconds
+    gone_since: float | None = None
     while True:
         status = read_status()
         if status is not None and has_passed(status, slot=slot, fence=fence):
             return status
-        if time.monotonic() >= deadline or is_cancelled():
+        now = time.monotonic()
+        gone_since = (gone_since or now) if _is_gone(status, slot) else None
+        is_gone = gone_since is not None and now - gone_since >= _GONE_SECONDS
+        if now >= deadline or is_gone or is_cancelled():
             raise FenceNotReachedError(_why(status, slot, fence))
         time.sleep(_LOOK_SECONDS)
+
+
+def _is_gone(status: ReplicatorStatus | None, slot: str) -> bool:
+    return status is None or status.slot != slot or status.standing(datetime.now(UTC)) in _GONE
 
 
 def _why(status: ReplicatorStatus | None, slot: str, fence: Lsn) -> str:

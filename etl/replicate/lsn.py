@@ -17,6 +17,9 @@ The width is that of AWS DMS's ``AR_H_CHANGE_SEQ``, so one silver transform orde
 _LSN_DIGITS = 20
 _ORDINAL_DIGITS = 15
 
+LAST_ORDINAL = 10**_ORDINAL_DIGITS - 1
+"""Beyond the number of every change of a transaction."""
+
 
 class Lsn(int):
     """A log sequence number: an integer that prints as PostgreSQL prints it."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from types import TracebackType
@@ -28,8 +29,9 @@ from etl.engine.catalog import catalog_errors
 from etl.engine.write import CommitConflictError
 from etl.errors import LakehouseError
 from etl.ports.object_store import ObjectStore
+from etl.replicate.lsn import LAST_ORDINAL, change_seq
 from etl.silver.apply_changes import Applied, apply_changes
-from etl.silver.changes import ChangeFiles, by_contract
+from etl.silver.changes import LAST, ChangeFiles, by_contract
 from etl.silver.compact import Compacted, compact, partitions_to_compact
 from etl.silver.failpoint import Failpoint, ignore
 from etl.silver.table import SILVER, SilverTable
@@ -96,6 +98,7 @@ class ChangeApplier:
         slot: str,
         tables: Collection[TableId],
         threads: int = 2,
+        until_lsn: int | None = None,
         failpoint: Failpoint = ignore,
     ) -> None:
         """Prepare; nothing is opened yet.
@@ -107,11 +110,15 @@ class ChangeApplier:
             slot: Whose changes.
             tables: Those to keep up with; tables that turn up in a window are added.
             threads: Tables that are worked on side by side.
+            until_lsn: Leave out transactions that end after it, also within a flush; for tables that nobody
+                brings further.
             failpoint: Told of each moment passed.
         """
         self._catalog = catalog
         self._store = store
         self._slot = slot
+        self._until_lsn = until_lsn
+        self._until = LAST if until_lsn is None else change_seq(until_lsn, LAST_ORDINAL)
         self._failpoint = failpoint
         self._connection = connection
         self._standings: dict[TableId, _Standing] = {table: _Standing() for table in sorted(tables)}
@@ -132,17 +139,17 @@ class ChangeApplier:
 
         Tables that are behind it catch up with the first window.
 
-        Raises:
-            CatalogUnavailableError: No answer.
         """
-        furthest = 0
+        return max(self.complete().values(), default=0)
+
+    def complete(self) -> dict[TableId, int]:
+        """Return up to which LSN nothing is left to apply, by table; those that cannot be opened are left out."""
+        found = {}
         for table, standing in self._standings.items():
-            try:
+            with suppress(LakehouseError):  # Told with the first window.
                 self._open(table, standing)
-            except LakehouseError:
-                continue  # Told with the first window.
-            furthest = max(furthest, standing.complete_lsn)
-        return furthest
+                found[table] = standing.complete_lsn
+        return found
 
     def apply(self, window: Window, *, leave_out: Collection[TableId] = ()) -> tuple[TableOutcome, ...]:
         """Apply a window; return what became of every table, in name order.
@@ -164,7 +171,7 @@ class ChangeApplier:
             if table in leave_out:
                 outcomes[table] = TableOutcome(table=table, outcome=Outcome.LEFT_OUT)
             elif table not in changed and standing.silver is not None and standing.complete_lsn >= window.after_lsn:
-                standing.complete_lsn = max(standing.complete_lsn, window.last_lsn)
+                standing.complete_lsn = max(standing.complete_lsn, self._bounded(window.last_lsn))
                 outcomes[table] = TableOutcome(table=table, outcome=Outcome.IDLE, complete_lsn=standing.complete_lsn)
             else:
                 pending.append(table)
@@ -256,7 +263,7 @@ class ChangeApplier:
                 for manifest in manifests
                 for file in manifest.files_of(table)
                 # What is known may be of an older shape than the table has by now.
-                if file.last_change_seq > known
+                if file.last_change_seq > known and file.first_change_seq <= self._until
             )
             verify(self._store, files)
             segments = list(by_contract(files))
@@ -274,13 +281,19 @@ class ChangeApplier:
                         self._catalog,
                         cursor,
                         changes,
-                        source_lsn=manifests[-1].last_lsn if number == len(segments) else silver.source_lsn,
+                        source_lsn=self._bounded(manifests[-1].last_lsn)
+                        if number == len(segments)
+                        else silver.source_lsn,
+                        until=self._until,
                         failpoint=self._failpoint,
                     )
                 total = _sum(total, applied)
-            standing.complete_lsn = manifests[-1].last_lsn
-        standing.complete_lsn = max(standing.complete_lsn, window.last_lsn)
+            standing.complete_lsn = self._bounded(manifests[-1].last_lsn)
+        standing.complete_lsn = max(standing.complete_lsn, self._bounded(window.last_lsn))
         return total
+
+    def _bounded(self, lsn: int) -> int:
+        return lsn if self._until_lsn is None else min(lsn, self._until_lsn)
 
     def _open(self, table: TableId, standing: _Standing) -> SilverTable:
         """Open a table if it is not, and find out how far it is complete."""

@@ -25,7 +25,7 @@ from etl.engine.session import duckdb_errors
 from etl.engine.sql import identifier, literal
 from etl.engine.tables import FILE_COLUMN, POSITION_COLUMN, live_relation, located, partition_column, places
 from etl.engine.write import table_write
-from etl.silver.changes import STAGED, ChangeFiles, Staged, stage
+from etl.silver.changes import LAST, STAGED, ChangeFiles, Staged, stage
 from etl.silver.conform import typed
 from etl.silver.evolve import COLUMNS, FILLS, IncompatibleContractError, evolve, pending_fills
 from etl.silver.failpoint import Failpoint, Moment, ignore
@@ -66,6 +66,7 @@ def apply_changes(
     changes: ChangeFiles,
     *,
     source_lsn: int,
+    until: str = LAST,
     failpoint: Failpoint = ignore,
 ) -> Applied:
     """Apply the changes of some files of one contract to an open table, in one snapshot.
@@ -80,6 +81,7 @@ def apply_changes(
         connection: A DuckDB session of one's own: its temporary tables are used.
         changes: What to apply.
         source_lsn: What the table is complete up to, once these are applied.
+        until: Change sequence beyond which changes are left out, in a table that is to go no further.
         failpoint: Told of each moment passed.
 
     Raises:
@@ -94,7 +96,7 @@ def apply_changes(
     started = time.perf_counter()
     contract = changes.contract
     follow_contract(silver, connection, contract, failpoint=failpoint)
-    staged = stage(connection, changes, after=max(silver.watermark, silver.load_floor))
+    staged = stage(connection, changes, after=max(silver.watermark, silver.load_floor), until=until)
     work = Merge(silver, catalog, connection, contract=contract, staged=staged, failpoint=failpoint)
     with duckdb_errors():
         work.decide()
@@ -107,7 +109,7 @@ def apply_changes(
     work.bury()
     properties = silver.properties(
         watermark=max(silver.watermark, staged.last_change_seq),
-        source_lsn=str(max(silver.source_lsn, source_lsn)),
+        source_lsn=str(int(max(silver.source_lsn, source_lsn))),
         contract_version=str(contract.version),
         rejects=str(silver.rejects + rejects),
     )

@@ -25,6 +25,9 @@ STAGED = "staged_changes"
 REJECTED = "rejected_changes"
 """Temporary table of changes that conform, but build on one that did not: change sequence and reason."""
 
+LAST = "9" * 35
+"""A change sequence beyond all others."""
+
 _NO_LIMIT = 2**63 - 1
 _ROW, _RAW = "row\n", "raw\n"
 
@@ -87,13 +90,14 @@ class Staged:
     has_old_keys: bool
 
 
-def stage(connection: duckdb.DuckDBPyConnection, changes: ChangeFiles, *, after: str) -> Staged:
+def stage(connection: duckdb.DuckDBPyConnection, changes: ChangeFiles, *, after: str, until: str = LAST) -> Staged:
     """Read the changes into `STAGED`, and check that the files give every row they should.
 
     Args:
         connection: A DuckDB session, or a cursor of one.
         changes: What to read; verified.
         after: Change sequence at or below which changes are known already and left out.
+        until: Change sequence beyond which changes are left out.
 
     Raises:
         BronzeDamagedError: A file gives other rows than its manifest counts.
@@ -102,24 +106,25 @@ def stage(connection: duckdb.DuckDBPyConnection, changes: ChangeFiles, *, after:
     seq, reason, op = identifier(CHANGE_SEQ_FIELD), identifier(REASON_COLUMN), identifier(OP_FIELD)
     # The limit keeps DuckDB from computing every cast a second time for what follows.
     typed = f"{conformed_changes(changes.contract, changes.relation(), keep=['filename'])} LIMIT {_NO_LIMIT}"
-    fresh = f"FILTER ({seq} > {literal(after)} OR {seq} IS NULL)"
+    is_fresh = f"{seq} > {literal(after)} AND {seq} <= {literal(until)}"
+    fresh = f"FILTER (({is_fresh}) OR {seq} IS NULL)"
     with duckdb_errors(), readable(changes.contract):
         connection.execute(f"CREATE OR REPLACE TEMP TABLE {STAGED} AS {typed}")
         counts = connection.execute(
             f"SELECT filename, COUNT(*), COUNT(*) {fresh}, COUNT({reason}) {fresh}, MAX({seq}), "
-            f"MAX({seq}) FILTER ({op} = 'T' AND {reason} IS NULL AND {seq} > {literal(after)}), "
+            f"MAX({seq}) FILTER ({op} = 'T' AND {reason} IS NULL AND {is_fresh}), "
             f"COUNT({identifier(UNCHANGED_FIELD)}), "
             f"COUNT({identifier(old_key_columns(changes.contract)[0])}) FROM {STAGED} GROUP BY ALL"
         ).fetchall()
         check_rows(changes.files, {filename: rows for filename, rows, *_ in counts}, changes.store)
         if any(rows != fresh_rows for _, rows, fresh_rows, *_ in counts):
-            connection.execute(f"DELETE FROM {STAGED} WHERE {seq} <= {literal(after)}")
+            connection.execute(f"DELETE FROM {STAGED} WHERE NOT ({is_fresh})")
         connection.execute(f"CREATE OR REPLACE TEMP TABLE {REJECTED} ({seq} VARCHAR, reason VARCHAR)")
     return Staged(
         rows=sum(rows for _, _, rows, *_ in counts),
         rejects=sum(rejects for _, _, _, rejects, *_ in counts),
         rejected_files=frozenset(filename for filename, _, _, rejects, *_ in counts if rejects),
-        last_change_seq=max((file.last_change_seq for file in changes.files), default=""),
+        last_change_seq=min(max((file.last_change_seq for file in changes.files), default=""), until),
         truncated_at=max((at for *_, at, _, _ in counts if at), default=""),
         has_unchanged=any(unchanged for *_, unchanged, _ in counts),
         has_old_keys=any(old for *_, old in counts),

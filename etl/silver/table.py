@@ -13,7 +13,7 @@ from etl.engine.live_files import LiveFiles, live_files
 from etl.engine.tables import load_table, summary
 from etl.errors import OperatorError
 from etl.ports.catalog import TableMissingError
-from etl.replicate.lsn import change_seq
+from etl.replicate.lsn import LAST_ORDINAL, change_seq
 from etl.silver.summary import CONTRACT_VERSION, LOAD_ID, REJECTS, SOURCE_LSN, WATERMARK
 from etl.silver.tombstones import Tombstones
 
@@ -71,7 +71,7 @@ class SilverTable:
     @property
     def load_floor(self) -> str:
         """The highest change sequence that the load may have seen: what is at or below it, the load replaced."""
-        return change_seq(int(self.load_id, 16), 10**15 - 1)
+        return change_seq(int(self.load_id, 16), LAST_ORDINAL)
 
     @property
     def source_lsn(self) -> int:

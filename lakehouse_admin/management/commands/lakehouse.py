@@ -35,6 +35,7 @@ from lakehouse_admin.cli import (
     states,
     status,
     tables,
+    types,
     usage,
     verify_aws,
 )
@@ -61,6 +62,7 @@ VERBS: Mapping[str, Verb] = {
     "remove": remove,
     "prune": prune,
     "states": states,
+    "types": types,
     "checks": checks,
     "contract": contract,
     "lineage": lineage,

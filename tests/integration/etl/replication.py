@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -28,16 +28,19 @@ from psycopg import sql
 from etl.bronze.directory import DirectoryStore
 from etl.bronze.layout import CHANGES_PREFIX, LOADS_PREFIX, change_milliseconds
 from etl.bronze.manifest import ChangeManifest, FileManifest, LoadManifest
+from etl.contracts.source import open_source
 from etl.contracts.store import read_contract
 from etl.contracts.table import TableContract, TableId
 from etl.errors import LakehouseError
 from etl.ports.object_store import ObjectStore
 from etl.replicate.failpoint import Moment
+from etl.replicate.fence import set_fence, wait_for_fence
 from etl.replicate.full_load import full_load
 from etl.replicate.lsn import Lsn
 from etl.replicate.replicator import begin, replicate
+from etl.replicate.serve import serve
 from etl.replicate.session import Hooks, ReplicatorConfig
-from etl.replicate.status import Progress
+from etl.replicate.status import STATUS_NAME, Progress, ReplicatorState, ReplicatorStatus, StatusFile
 from tests.integration.etl.conftest import Source
 
 PROJECT = Path(__file__).parents[3]
@@ -140,6 +143,54 @@ def follow(config: ReplicatorConfig, store: ObjectStore, source: Source) -> None
     assert running.error is None
 
 
+@dataclass
+class Serving:
+    """A replicator in a thread, and what it says."""
+
+    file: StatusFile
+    thread: threading.Thread
+    errors: list[LakehouseError]
+
+    @property
+    def status(self) -> ReplicatorStatus:
+        status = self.file.read()
+        assert status is not None
+        return status
+
+    def await_state(self, state: ReplicatorState) -> ReplicatorStatus:
+        wait_until(lambda: self.status.state is state)
+        return self.status
+
+    def catch_up(self, source: Source) -> ReplicatorStatus:
+        """Wait until bronze has everything that was committed before."""
+        with closing(open_source(source.url)) as connection:
+            fence = set_fence(connection)
+        return wait_for_fence(self.file.read, slot=SLOT, fence=fence, seconds=DEADLINE_SECONDS)
+
+
+@contextmanager
+def serving(config: ReplicatorConfig, store: DirectoryStore, folder: Path) -> Iterator[Serving]:
+    stop = threading.Event()
+    errors: list[LakehouseError] = []
+    file = StatusFile(folder / STATUS_NAME)
+
+    def run() -> None:
+        try:
+            serve(config, store, stop=stop, put=file.write)
+        except LakehouseError as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        wait_until(lambda: file.read() is not None)
+        yield Serving(file, thread, errors)
+    finally:
+        stop.set()
+        thread.join(DEADLINE_SECONDS)
+        assert not thread.is_alive()
+
+
 # --- Reading what came: on our own, with the standard library.
 
 _FIELD = re.compile(r'(?:"((?:[^"]|"")*)"|([^",\n]*))([,\n])')
@@ -190,6 +241,11 @@ def flushes(store: ObjectStore) -> list[ChangeManifest]:
     there = [info.key for info in store.list("") if change_milliseconds(info.key) is not None]
     assert sorted(named) == there, "files without a manifest, or manifests without a file"
     return manifests
+
+
+def newest_load(store: ObjectStore) -> LoadManifest:
+    """Return the full load that was committed last."""
+    return LoadManifest.from_json(store.get([info.key for info in store.list(LOADS_PREFIX)][-1]))
 
 
 def changes(store: ObjectStore, *tables: str) -> list[Row]:

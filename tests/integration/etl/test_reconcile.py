@@ -9,24 +9,20 @@ import psycopg
 import pytest
 from psycopg import sql
 
-import etl.quality.reconcile
+import etl.quality.live
+from etl.bronze.directory import DirectoryStore
 from etl.contracts.source import open_source, read_contracts
 from etl.contracts.table import TableContract, TableId
 from etl.engine.catalog import open_catalog
 from etl.engine.lake import LakeConfig
 from etl.engine.session import duckdb_session
-from etl.engine.tables import load_table
+from etl.engine.tables import load_table, summary
 from etl.engine.write import table_write
-from etl.ports.replicator import SourceUnavailableError
+from etl.ports.replicator import SourceNotReadyError
+from etl.quality.differences import Difference, DifferenceKind
 from etl.quality.fingerprint import source_fingerprint_sql
-from etl.quality.reconcile import (
-    Difference,
-    DifferenceKind,
-    LoadNotAppliedError,
-    NotFingerprintedError,
-    TableComparison,
-    compare_live,
-)
+from etl.quality.live import LakeLayer, LiveComparison, compare_live
+from etl.quality.reconcile import LoadNotAppliedError, NotFingerprintedError
 from tests.integration.etl.conftest import Source
 from tests.integration.etl.things import EDGES, INFINITE, THINGS
 from tests.lakes import apply, compare, lake_in, load
@@ -58,16 +54,19 @@ def orders(source: Source, lake: LakeConfig) -> str:
     return load_id
 
 
-def live(source: Source, lake: LakeConfig, *tables: str, differences: int = 20) -> tuple[TableComparison, ...]:
-    return compare_live(source.url, lake, [TableId.parse(table) for table in tables], differences=differences)
+def live(source: Source, lake: LakeConfig, *tables: str, differences: int = 20) -> tuple[LiveComparison, ...]:
+    """Compare a lake whose load nothing continues: what the source did since is missing in bronze."""
+    store = DirectoryStore(Path(lake.bronze_root))
+    wanted = [TableId.parse(table) for table in tables]
+    return compare_live(source.url, lake, store, wanted, differences=differences).tables
 
 
 def test_equal_tables_are_equal(source: Source, lake: LakeConfig, orders: str) -> None:
     (compared,) = live(source, lake, "orders")
     assert compared.equal
-    assert (compared.source_rows, compared.silver_rows) == (300, 300)
-    assert compared.source_hash == compared.silver_hash
-    assert compared.differences == ()
+    assert (compared.source_rows, compared.bronze.rows, compared.silver.rows) == (300, 300, 300)
+    assert compared.source_hash == compared.bronze.hash == compared.silver.hash
+    assert compared.bronze.differences == compared.silver.differences == ()
     recorded = compare(lake, orders)
     assert recorded.equal
     assert recorded.tables[0].source_hash == compared.source_hash
@@ -101,8 +100,9 @@ def test_a_difference_is_named(
 ) -> None:
     source.execute(change)
     (compared,) = live(source, lake, "orders")
-    assert not compared.equal
-    assert sorted(compared.differences, key=lambda each: each.key) == [
+    assert (compared.equal, compared.first_different) == (False, LakeLayer.BRONZE)
+    assert compared.silver.equal
+    assert sorted(compared.bronze.differences, key=lambda each: each.key) == [
         Difference(key=key, kind=kind) for key, kind in expected
     ]
     assert compare(lake, orders).equal, "the load itself was right"
@@ -111,10 +111,10 @@ def test_a_difference_is_named(
 def test_many_differences_are_named_up_to_the_limit(source: Source, lake: LakeConfig, orders: str) -> None:
     source.execute("UPDATE orders SET total = 0")
     (compared,) = live(source, lake, "orders", differences=3)
-    assert len(compared.differences) == 3
+    assert len(compared.bronze.differences) == 3
     (compared,) = live(source, lake, "orders", differences=0)
     assert not compared.equal
-    assert compared.differences == ()
+    assert compared.bronze.differences == ()
 
 
 def test_a_row_that_stands_twice_in_silver_is_seen(source: Source, lake: LakeConfig, orders: str) -> None:
@@ -122,10 +122,11 @@ def test_a_row_that_stands_twice_in_silver_is_seen(source: Source, lake: LakeCon
         table = load_table(catalog, "silver.orders")
         again = f"SELECT * FROM read_parquet('{table.location()}/data/**/*.parquet', hive_partitioning = false)"
         with table_write(table, connection) as write:
-            write.commit(add=write.parquet(f"{again} WHERE id = 4"), properties={})
+            own = {name: text for name, text in summary(table).items() if name.startswith("lakeside.")}
+            write.commit(add=write.parquet(f"{again} WHERE id = 4"), properties=own)
     (compared,) = live(source, lake, "orders")
-    assert (compared.equal, compared.silver_rows) == (False, 301)
-    assert compared.differences == (Difference(key="1|4", kind=DifferenceKind.CHANGED),)
+    assert (compared.first_different, compared.silver.rows) == (LakeLayer.SILVER, 301)
+    assert compared.silver.differences == (Difference(key="1|4", kind=DifferenceKind.CHANGED),)
 
 
 def test_every_value_of_every_kind_has_its_own_fingerprint(source: Source) -> None:
@@ -182,7 +183,7 @@ def test_all_tables_are_read_at_one_moment(
         source.execute("DELETE FROM orders; DELETE FROM notes")
         return read_contracts(session, tables)
 
-    monkeypatch.setattr(etl.quality.reconcile, "read_contracts", read_while_others_write)
+    monkeypatch.setattr(etl.quality.live, "read_contracts", read_while_others_write)
     assert [each.equal for each in live(source, lake, "orders", "notes")] == [True, True]
     monkeypatch.undo()
     assert [each.equal for each in live(source, lake, "orders", "notes")] == [False, False]
@@ -191,9 +192,14 @@ def test_all_tables_are_read_at_one_moment(
 def test_what_silver_lacks_is_said(source: Source, lake: LakeConfig, orders: str) -> None:
     source.execute("CREATE TABLE notes (id bigint PRIMARY KEY); ALTER TABLE orders ADD more text")
     changed, missing = live(source, lake, "orders", "notes")
-    assert (changed.equal, changed.silver_rows, changed.problem) == (False, None, "silver lacks the column more")
-    assert (missing.equal, missing.silver_rows) == (False, None)
-    assert missing.problem
+    assert (changed.equal, changed.bronze.rows, changed.silver.rows) == (False, None, None)
+    assert (changed.bronze.problem, changed.silver.problem) == (
+        "bronze lacks the column more",
+        "silver lacks the column more",
+    )
+    assert (missing.equal, missing.first_different) == (False, LakeLayer.BRONZE)
+    assert "no full load of public.notes" in missing.bronze.problem
+    assert missing.silver.problem
 
 
 def test_a_role_that_sees_some_rows_proves_nothing(source: Source, lake: LakeConfig, orders: str, role: str) -> None:
@@ -201,8 +207,8 @@ def test_a_role_that_sees_some_rows_proves_nothing(source: Source, lake: LakeCon
         f"GRANT SELECT ON orders TO {role}; ALTER TABLE orders ENABLE ROW LEVEL SECURITY;"
         "CREATE POLICY own ON orders USING (tenant_id = 1)"
     )
-    with pytest.raises(SourceUnavailableError, match="row-level security"):
-        compare_live(source.url_of(role, role), lake, [TableId.parse("orders")])
+    with pytest.raises(SourceNotReadyError, match=r"hides rows of public\.orders"):
+        compare_live(source.url_of(role, role), lake, DirectoryStore(Path(lake.bronze_root)), [TableId.parse("orders")])
 
 
 def test_a_load_that_silver_does_not_hold_is_not_equal_to_anything(

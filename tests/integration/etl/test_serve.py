@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,7 +15,6 @@ from config.embedded.ports import free_port
 from etl.bronze.directory import DirectoryStore
 from etl.contracts.source import open_source
 from etl.contracts.table import TableId
-from etl.errors import LakehouseError
 from etl.jobs import full_load as job
 from etl.jobs.progress import Progress as JobProgress
 from etl.ports.replicator import SourceNotReadyError
@@ -24,10 +22,8 @@ from etl.replicate.fence import FenceNotReachedError, set_fence, wait_for_fence
 from etl.replicate.lsn import Lsn
 from etl.replicate.preflight import all_problems
 from etl.replicate.replicator import begin, resync
-from etl.replicate.serve import serve
-from etl.replicate.session import ReplicatorConfig
 from etl.replicate.slot import SlotLostError
-from etl.replicate.status import STATUS_NAME, ReplicatorState, ReplicatorStatus, Standing, StatusFile
+from etl.replicate.status import ReplicatorState, ReplicatorStatus, Standing
 from tests.integration.etl.conftest import Source
 from tests.integration.etl.replication import (
     DEADLINE_SECONDS,
@@ -38,6 +34,7 @@ from tests.integration.etl.replication import (
     flushes,
     fresh_database,
     replayed,
+    serving,
     wait_until,
 )
 
@@ -50,54 +47,6 @@ def source() -> Iterator[Source]:
     assert owner_url is not None
     with fresh_database(owner_url) as database:
         yield database
-
-
-@dataclass
-class Serving:
-    """A replicator in a thread, and what it says."""
-
-    file: StatusFile
-    thread: threading.Thread
-    errors: list[LakehouseError]
-
-    @property
-    def status(self) -> ReplicatorStatus:
-        status = self.file.read()
-        assert status is not None
-        return status
-
-    def await_state(self, state: ReplicatorState) -> ReplicatorStatus:
-        wait_until(lambda: self.status.state is state)
-        return self.status
-
-    def catch_up(self, source: Source) -> ReplicatorStatus:
-        """Wait until bronze has everything that was committed before."""
-        with closing(open_source(source.url)) as connection:
-            fence = set_fence(connection)
-        return wait_for_fence(self.file.read, slot=SLOT, fence=fence, seconds=DEADLINE_SECONDS)
-
-
-@contextmanager
-def serving(config: ReplicatorConfig, store: DirectoryStore, folder: Path) -> Iterator[Serving]:
-    stop = threading.Event()
-    errors: list[LakehouseError] = []
-    file = StatusFile(folder / STATUS_NAME)
-
-    def run() -> None:
-        try:
-            serve(config, store, stop=stop, put=file.write)
-        except LakehouseError as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        wait_until(lambda: file.read() is not None)
-        yield Serving(file, thread, errors)
-    finally:
-        stop.set()
-        thread.join(DEADLINE_SECONDS)
-        assert not thread.is_alive()
 
 
 def test_it_begins_follows_and_says_how_far_it_is(

@@ -6,21 +6,29 @@ import io
 import json
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from datetime import timedelta
+from typing import cast
 
 import pytest
 from django.core.management import call_command
 from django.db import connection
 
+from etl.contracts.table import TableId
+from etl.engine.write import CommitConflictError
 from etl.errors import LakehouseError
-from etl.quality.reconcile import Difference, DifferenceKind, TableComparison
+from etl.quality.differences import Difference, DifferenceKind
+from etl.quality.live import LakeLayer, LayerComparison, LiveComparison, LiveReport
 from etl.silver.quarantine import WaitingRows
+from etl.silver.repair import Repaired
 from etl.silver.replay import Replayed
+from lakehouse_admin.actions.repair_tables import LakeBusyError, repair_tables
 from lakehouse_admin.cli import run as run_verb
 from lakehouse_admin.flow import advance
-from lakehouse_admin.models import PipelineRun
-from lakehouse_admin.states import RunState
+from lakehouse_admin.lease import LAKE, LeaseLostError, take, withdraw
+from lakehouse_admin.models import AuditEntry, Lease, PipelineRun
+from lakehouse_admin.states import RunState, Trigger
 from tests.fakes import FakeLakehouse, failed
 from tests.integration.lakehouse_admin.conftest import NOW
 
@@ -184,67 +192,184 @@ class TestRuns:
         assert "4711" in str(answer.document["error"])
 
 
-class TestReconcile:
-    EQUAL = TableComparison(
-        table="orders", equal=True, source_rows=5, silver_rows=5, source_hash="aa", silver_hash="aa", seconds=0.1
+def layer(
+    which: LakeLayer, rows: int | None, *, equal: bool = True, problem: str = "", keys: str = ""
+) -> LayerComparison:
+    return LayerComparison(
+        layer=which,
+        equal=equal,
+        rows=rows,
+        hash="aa",
+        problem=problem,
+        guidance="Do this." if problem else "",
+        differences=tuple(Difference(key=key, kind=DifferenceKind.MISSING) for key in keys.split()),
     )
-    DIFFERENT = TableComparison(
-        table="events",
-        equal=False,
+
+
+def table(name: str, bronze: LayerComparison, silver: LayerComparison) -> LiveComparison:
+    return LiveComparison(
+        table=name,
+        source_table=f"public.{name}",
         source_rows=1234,
-        silver_rows=None,
-        source_hash="bb",
-        silver_hash="",
+        source_hash="aa",
+        bronze=bronze,
+        silver=silver,
         seconds=0.1,
-        problem="There is no such table.",
-        differences=(Difference(key="1|2", kind=DifferenceKind.MISSING),),
+    )
+
+
+class TestReconcile:
+    EQUAL = table("orders", layer(LakeLayer.BRONZE, 1234), layer(LakeLayer.SILVER, 1234))
+    WRONG_SILVER = table(
+        "events", layer(LakeLayer.BRONZE, 1234), layer(LakeLayer.SILVER, 1233, equal=False, keys="1|2")
+    )
+    WRONG_BRONZE = table(
+        "products",
+        layer(LakeLayer.BRONZE, None, equal=False, problem="A file is damaged"),
+        layer(LakeLayer.SILVER, 1234),
     )
 
     @pytest.fixture
     def compared(self, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
-        """Have the comparison return these tables; return which were asked for."""
+        """Have the comparisons return these tables, one after another; return which were asked for."""
 
-        def returns(*tables: TableComparison) -> list[str]:
+        def returns(*reports: tuple[LiveComparison, ...]) -> list[str]:
             asked: list[str] = []
+            left = list(reports)
 
-            def compare(_url: str, _lake: object, wanted: list[object]) -> tuple[TableComparison, ...]:
+            def compare(
+                _url: str, _lake: object, _store: object, wanted: list[object], **_options: object
+            ) -> LiveReport:
                 asked.extend(str(table) for table in wanted)
-                return tables
+                return LiveReport(lsn=16, tables=left.pop(0), seconds=0.1)
 
-            monkeypatch.setattr("etl.quality.reconcile.compare_live", compare)
+            monkeypatch.setattr("etl.quality.live.compare_live", compare)
             return asked
 
         return returns
 
+    @pytest.fixture
+    def repaired(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        """Have repairs succeed; tells of which tables."""
+        asked: list[str] = []
+
+        def repair(
+            _lake: object,
+            _store: object,
+            table: object,
+            *,
+            slot: str,
+            committing: Callable[[Repaired], AbstractContextManager[object]],
+        ) -> Repaired:
+            done = Repaired(table="events", keys=1, removed=0, added=1, lsn=16, snapshot_id=1)
+            with committing(done):
+                asked.append(str(table))
+            return done
+
+        monkeypatch.setattr("etl.silver.repair.repair_table", repair)
+        return asked
+
     def test_equal_tables_exit_with_0(self, compared: Callable[..., list[str]]):
-        asked = compared(self.EQUAL)
+        asked = compared((self.EQUAL,))
 
         answer = Answer("reconcile")
 
         assert answer.code == 0
-        assert "orders" in answer.out
         assert "equal" in answer.out
+        assert "as of 0/10" in answer.out
         assert len(asked) == 8
 
-    def test_a_difference_exits_with_1_and_is_named(self, compared: Callable[..., list[str]]):
-        asked = compared(self.EQUAL, self.DIFFERENT)
+    def test_a_difference_exits_with_1_and_is_named_where_it_came_about(self, compared: Callable[..., list[str]]):
+        asked = compared((self.EQUAL, self.WRONG_SILVER, self.WRONG_BRONZE))
 
         answer = Answer("reconcile", "--table", "orders", "--table", "events")
 
         assert answer.code == 1
         assert asked == ["public.orders", "public.events"]
         assert "1,234" in answer.out
-        assert "DIFFERENT" in answer.out
-        assert "events: missing 1|2" in answer.out
-        assert "There is no such table." in answer.out
+        assert "DIFFERENT from silver on" in answer.out
+        assert "DIFFERENT from bronze on" in answer.out
+        assert "events: missing in silver: 1|2" in answer.out
+        assert "products: A file is damaged. Do this." in answer.out
+        assert AuditEntry.objects.count() == 0
 
     def test_json(self, compared: Callable[..., list[str]]):
-        compared(self.EQUAL, self.DIFFERENT)
+        compared((self.EQUAL, self.WRONG_SILVER))
 
         answer = Answer("reconcile", "--json")
 
         assert answer.code == 1
-        assert answer.document["equal"] is False
+        assert (answer.document["equal"], answer.document["position"]) == (False, "0/10")
+        first, second = cast("list[dict[str, object]]", answer.document["tables"])
+        assert (first["equal"], second["first_different"]) == (True, "silver")
+
+    def test_a_repair_is_recorded_and_compared_again(self, compared: Callable[..., list[str]], repaired: list[str]):
+        compared((self.EQUAL, self.WRONG_SILVER), (self.EQUAL, self.EQUAL))
+
+        answer = Answer("reconcile", "--repair")
+
+        assert (answer.code, repaired) == (0, ["public.events"])
+        assert "missing in silver: 1|2" in answer.err
+        assert "1 keys were put right in silver (0 removed, 1 added)" in answer.err
+        entry = AuditEntry.objects.get()
+        assert (entry.action, entry.subject, entry.after["added"]) == ("silver_repaired", "public.events", 1)
+        assert Lease.objects.get(name=LAKE).holder == ""
+
+    def test_what_is_wrong_in_bronze_is_loaded_anew(self, compared: Callable[..., list[str]], repaired: list[str]):
+        compared((self.WRONG_BRONZE, self.EQUAL), (self.WRONG_BRONZE, self.EQUAL))
+
+        answer = Answer("reconcile", "--repair", "--json")
+
+        assert (answer.code, repaired) == (1, [])
+        run = PipelineRun.objects.get()
+        assert (run.tables, run.trigger) == (["public.products"], Trigger.RESYNC)
+        (done,) = cast("list[dict[str, object]]", answer.document["repairs"])
+        assert done["resync_run"] == run.pk
+        assert AuditEntry.objects.filter(action="table_resynced").count() == 1
+
+    def test_refused_rows_are_not_loaded_again_and_again(self, compared: Callable[..., list[str]], repaired: list[str]):
+        refused = replace(self.WRONG_BRONZE, bronze=replace(self.WRONG_BRONZE.bronze, refused=3))
+        compared((refused,), (refused,))
+
+        answer = Answer("reconcile", "--repair")
+
+        assert (answer.code, repaired, PipelineRun.objects.count()) == (1, [], 0)
+        assert "lakehouse quarantine" in answer.err
+
+    def test_a_repair_that_fails_leaves_no_entry_and_no_lease(
+        self, compared: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
+    ):
+        def repair(*_lake: object, committing: Callable[[Repaired], AbstractContextManager[object]], slot: str) -> None:
+            with committing(Repaired(table="events", keys=1, removed=0, added=1, lsn=16, snapshot_id=1)):
+                raise CommitConflictError(table=slot)
+
+        monkeypatch.setattr("etl.silver.repair.repair_table", repair)
+        compared((self.WRONG_SILVER,), (self.WRONG_SILVER,))
+
+        answer = Answer("reconcile", "--repair")
+
+        assert answer.code == 1
+        assert "was not repaired" in answer.err
+        assert (AuditEntry.objects.count(), Lease.objects.get(name=LAKE).holder) == (0, "")
+
+    def test_a_repair_waits_for_the_lake_and_a_late_one_changes_nothing(
+        self, monkeypatch: pytest.MonkeyPatch, repaired: list[str]
+    ):
+        assert take(LAKE, holder="run-1", now=NOW) is not None
+
+        def one(table: TableId, *, committing: Callable[[Repaired], AbstractContextManager[object]]) -> Repaired:
+            Lease.objects.filter(name=LAKE).update(token=99, holder="somebody else")
+            done = Repaired(table="events", keys=1, removed=0, added=1, lsn=16, snapshot_id=1)
+            with committing(done):
+                repaired.append(str(table))
+            return done
+
+        with pytest.raises(LakeBusyError):
+            repair_tables([self.WRONG_SILVER], repair=one, clock=lambda: NOW, wait_seconds=0)
+        monkeypatch.setattr("time.sleep", lambda _seconds: withdraw(LAKE, holder="run-1"))
+        (done,) = repair_tables([self.WRONG_SILVER], repair=one, clock=lambda: NOW)
+        assert isinstance(done.error, LeaseLostError)
+        assert (repaired, AuditEntry.objects.count()) == ([], 0)
 
 
 class TestQuarantine:

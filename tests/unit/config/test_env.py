@@ -180,3 +180,10 @@ def test_webhooks_are_not_sent_unsigned(project: Path):
     assert "hunter2" not in str(caught.value)
     found = read(project, **hooks, LAKEHOUSE_ALERT_WEBHOOK_SECRET="s" * 32)
     assert found.lakehouse.alert_webhooks == ("https://hooks.example.com/hunter2", "https://other.example.com")
+
+
+def test_names_of_tables_are_read_as_sql_writes_them(project: Path):
+    found = read(project, LAKEHOUSE_SOURCE_TABLES='orders, lab."log, v2","a.b"."c""d", Front Desk.Patient')
+    assert found.lakehouse.source_tables == ("orders", 'lab."log, v2"', '"a.b"."c""d"', "Front Desk.Patient")
+    with pytest.raises(env.SettingsError, match="each double quote closed"):
+        read(project, LAKEHOUSE_SOURCE_TABLES='orders,"log')
