@@ -22,7 +22,8 @@ import grpc
 _SCHEMA = Path(__file__).resolve().with_name("aws.json")
 _NESTING = {"single": (1, 0), "one": (2, 1), "list": (2, 0), "set": (3, 0), "map": (4, 0)}
 """By the schema's word: the protocol's nesting mode, and the most blocks (0: any number)."""
-_MEGABYTES = 64 * 1024 * 1024
+_LARGEST_BYTES = 64 * 1024 * 1024
+_SEVEN_BITS = 0x7F
 
 
 def main() -> int:
@@ -31,7 +32,7 @@ def main() -> int:
     answers = {"GetProviderSchema": provider_schema(schema)}
     server = grpc.server(
         ThreadPoolExecutor(max_workers=8),
-        options=[("grpc.max_send_message_length", _MEGABYTES), ("grpc.max_receive_message_length", _MEGABYTES)],
+        options=[("grpc.max_send_message_length", _LARGEST_BYTES), ("grpc.max_receive_message_length", _LARGEST_BYTES)],
     )
     # Every check that a provider could add is answered with: nothing to say.
     silent = ("ValidateProviderConfig", "ValidateResourceConfig", "ValidateDataResourceConfig", "StopProvider")
@@ -83,8 +84,8 @@ def _block(block: Mapping[str, Any]) -> bytes:
 
 def _varint(value: int) -> bytes:
     found = bytearray()
-    while value > 0x7F:
-        found.append(value & 0x7F | 0x80)
+    while value > _SEVEN_BITS:
+        found.append(value & _SEVEN_BITS | 0x80)
         value >>= 7
     return bytes((*found, value))
 
@@ -106,9 +107,7 @@ def _answering(answer: bytes) -> Any:
         return answer
 
     unchanged: Callable[[bytes], bytes] = bytes
-    return grpc.unary_unary_rpc_method_handler(
-        handle, request_deserializer=unchanged, response_serializer=unchanged
-    )
+    return grpc.unary_unary_rpc_method_handler(handle, request_deserializer=unchanged, response_serializer=unchanged)
 
 
 if __name__ == "__main__":
