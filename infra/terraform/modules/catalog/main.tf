@@ -112,8 +112,8 @@ data "aws_iam_policy_document" "crawler" {
 
   statement {
     sid       = "ReadItsSettings"
-    actions   = ["glue:GetSecurityConfiguration", "glue:GetClassifier", "glue:GetCrawler"]
-    resources = ["*"] # Glue knows no narrower resource for these three.
+    actions   = ["glue:GetSecurityConfiguration", "glue:GetClassifier"]
+    resources = ["*"] # Glue knows no narrower resource for these two.
   }
 
   statement {
