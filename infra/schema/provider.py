@@ -38,6 +38,14 @@ def main() -> int:
     silent = ("ValidateProviderConfig", "ValidateResourceConfig", "ValidateDataResourceConfig", "StopProvider")
     methods = {name: _answering(answers.get(name, b"")) for name in (*answers, *silent)}
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("tfplugin6.Provider", methods),))
+
+    def shut_down(_request: bytes, _context: grpc.ServicerContext) -> bytes:
+        server.stop(grace=0)
+        return b""
+
+    # Without an answer to this, Terraform waits two seconds for every one of us before it ends us.
+    ending = {"Shutdown": _handler(shut_down)}
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("plugin.GRPCController", ending),))
     with tempfile.TemporaryDirectory() as folder:
         address = f"{folder}/provider.sock"
         server.add_insecure_port(f"unix:{address}")
@@ -106,6 +114,11 @@ def _answering(answer: bytes) -> Any:
     def handle(_request: bytes, _context: grpc.ServicerContext) -> bytes:
         return answer
 
+    return _handler(handle)
+
+
+def _handler(handle: Callable[[bytes, grpc.ServicerContext], bytes]) -> Any:
+    """Return what answers one method with messages as they are, in bytes."""
     unchanged: Callable[[bytes], bytes] = bytes
     return grpc.unary_unary_rpc_method_handler(handle, request_deserializer=unchanged, response_serializer=unchanged)
 
