@@ -10,6 +10,7 @@ DEVELOPMENT := $(VENV)/.development-$(firstword $(shell cksum < requirements-dev
 PEERS := .venv-bench/.peers-$(firstword $(shell cksum < requirements-bench.txt))
 SPARK := .venv-spark/.spark-$(firstword $(shell cat requirements-spark.txt tests/spark/jars.sha256 | cksum))
 TRINO := .venv-trino/server-476
+INFRA := .venv-infra/.infra-$(firstword $(shell cksum < requirements-infra.txt))
 # Trino needs Java 24 or newer, Spark 3.5 needs Java 8 to 17: each command takes the one it is given.
 TRINO_JAVA ?= $(or $(lastword $(wildcard /usr/lib/jvm/*-25-*/bin/java)),java)
 MAVEN_COPY := mvn --quiet --batch-mode org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy
@@ -91,6 +92,15 @@ check: $(DEVELOPMENT) ## verify formatting, lint, types, layers, migrations, loc
 	@$(SHA256) --check --quiet $(LOCKS) || { echo 'The lock files do not match requirements*.in: run make lock.'; exit 1; }
 	$(CHECKED) $(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	$(CHECKED) $(MANAGE) check --deploy --fail-level WARNING
+	@if command -v terraform >/dev/null; then $(MAKE) --no-print-directory check-infra; fi
+
+.PHONY: check-infra
+check-infra: $(INFRA) ## verify infra/terraform: format, names and types, plans with mocked values, policies
+	infra/check .venv-infra/bin/python
+
+.PHONY: glue-package
+glue-package: $(DEVELOPMENT) ## make what the Glue job installs: var/glue/lakeside.gluewheels.zip
+	$(BIN)/python infra/glue_package.py
 
 .PHONY: fix
 fix: $(DEVELOPMENT) ## format, and correct what the linter can correct
@@ -110,11 +120,12 @@ lock: $(DEVELOPMENT) ## compile requirements*.txt anew from requirements*.in
 	$(UV_COMPILE) requirements-dev.in -o requirements-dev.txt
 	$(UV_COMPILE) requirements-bench.in -o requirements-bench.txt
 	$(UV_COMPILE) requirements-spark.in -o requirements-spark.txt
+	$(UV_COMPILE) requirements-infra.in -o requirements-infra.txt
 	$(SHA256) requirements*.in requirements*.txt > $(LOCKS)
 
 .PHONY: clean
 clean: ## remove .venv and caches; ask before removing var, which holds your data
-	rm -rf $(VENV) .venv-bench .venv-spark .venv-trino staticfiles .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .venv-bench .venv-spark .venv-infra .venv-trino staticfiles .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	@if [ -d var ] && [ -t 0 ]; then \
 		printf 'Remove var too, with the databases and the lake in it? [y/N] '; read answer; \
@@ -153,6 +164,14 @@ $(SPARK): .venv-spark/bin/python
 	@$(MAVEN_COPY) -Dartifact=org.postgresql:postgresql:42.7.11 -DoutputDirectory=.venv-spark/jars
 	@cd .venv-spark/jars && $(SHA256) --check --quiet ../../tests/spark/jars.sha256
 	@rm -f .venv-spark/.spark-*; touch $@
+
+.venv-infra/bin/python:
+	@.ci/make-environment .venv-infra $(PYTHON)
+
+$(INFRA): .venv-infra/bin/python
+	@echo 'Installing what checks infra/terraform ...'
+	@.venv-infra/bin/python $(PIP_INSTALL) -r requirements-infra.txt
+	@rm -f .venv-infra/.infra-*; touch $@
 
 $(TRINO):
 	@echo 'Fetching Trino, 800 MB ...'

@@ -84,17 +84,28 @@ def ensure_table(
         except (NoSuchTableError, NoSuchNamespaceError):
             with suppress(IntegrityError):  # Another thread or process creates it at this moment.
                 catalog.create_namespace_if_not_exists(name.partition(".")[0])
-        location = f"{catalog.properties['warehouse']}/{name.replace('.', '/')}"
         try:
             return catalog.create_table(
                 name,
                 schema,
-                location=location,
+                location=_location(catalog, name),
                 partition_spec=spec,
                 properties={**_PROPERTIES, **(properties or {})},
             )
         except TableAlreadyExistsError:
             return catalog.load_table(name)
+
+
+def _location(catalog: Catalog, name: str) -> str:
+    """Return where a new table lies: below its namespace's own location if that has one, else below the warehouse.
+
+    One that was made beforehand, such as a Glue database, has: silver and gold may lie in buckets of their own.
+    """
+    namespace, _, table = name.partition(".")
+    own = (
+        catalog.load_namespace_properties(namespace).get("location") or f"{catalog.properties['warehouse']}/{namespace}"
+    )
+    return f"{own.rstrip('/')}/{table}"
 
 
 def partition_column(table: Table) -> str | None:

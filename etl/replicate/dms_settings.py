@@ -18,6 +18,9 @@ from etl.contracts.table import TableContract
 NULL_MARKER = "\\N"
 """What stands for NULL, unquoted. DMS's own default, the text NULL, is a name that people have."""
 
+ROW_DELIMITER = "\\n"
+"""DMS's word for a line feed: a backslash and an n, as its API takes and tells it."""
+
 CHANGE_SEQ_DIGITS = 35
 MAX_BATCH_SECONDS = 60
 """A file of changes is closed at this age, at the latest."""
@@ -50,7 +53,7 @@ def s3_target_settings(
         "DataFormat": "csv",
         "CompressionType": "gzip",
         "CsvDelimiter": ",",
-        "CsvRowDelimiter": "\n",
+        "CsvRowDelimiter": ROW_DELIMITER,
         "CsvNullValue": NULL_MARKER,
         "Rfc4180": True,
         "AddColumnName": True,

@@ -10,7 +10,7 @@ from packaging.utils import canonicalize_name
 
 from tests.architecture.repository import read, text_files
 
-LISTS = ("requirements", "requirements-dev", "requirements-bench", "requirements-spark")
+LISTS = ("requirements", "requirements-dev", "requirements-bench", "requirements-spark", "requirements-infra")
 
 # Not imported by any module of ours, and needed all the same.
 USED_WITHOUT_IMPORT = {

@@ -15,9 +15,11 @@ from lakehouse_admin.cli import (
     check_source,
     checks,
     contract,
+    dms_settings,
     follow,
     lineage,
     metrics,
+    named_queries,
     pause,
     plan,
     prune,
@@ -69,6 +71,8 @@ VERBS: Mapping[str, Verb] = {
     "metrics": metrics,
     "usage": usage,
     "verify-aws": verify_aws,
+    "dms-settings": dms_settings,
+    "named-queries": named_queries,
 }
 
 
