@@ -14,6 +14,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
@@ -132,7 +133,9 @@ class DirectoryStore:
                     yield from self._walk(key, prefix)
             elif key.startswith(prefix):
                 with suppress(FileNotFoundError):
-                    yield ObjectInfo(key=key, size_bytes=entry.stat().st_size)
+                    stat = entry.stat()
+                    written_at = datetime.fromtimestamp(stat.st_mtime, UTC)
+                    yield ObjectInfo(key=key, size_bytes=stat.st_size, written_at=written_at)
 
     def _open_incoming(self, key: str) -> _TranslatingFile:
         """Create a hidden file and lock it; a sweep may lock and take it in between, hence the check."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import BinaryIO, ClassVar, Protocol
 
 from etl.errors import OperatorError, TransientError
@@ -38,6 +39,8 @@ class ObjectInfo:
 
     key: str
     size_bytes: int
+    written_at: datetime | None = field(default=None, compare=False)
+    """When it appeared; None where the store does not say."""
 
 
 class ObjectStore(Protocol):

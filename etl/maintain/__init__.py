@@ -1,0 +1,1 @@
+"""Keeps the lake small: forgets snapshots, removes files that nothing can reach, prunes bronze, measures what is left."""
