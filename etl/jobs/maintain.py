@@ -7,7 +7,7 @@ finds. A table that cannot be maintained stops no other, and is told of in the r
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -105,10 +105,17 @@ def run(arguments: Maintain, progress: Progress, *, store: ObjectStore | None = 
     done: list[MaintainedTable] = []
     with open_catalog(arguments.lake) as catalog, duckdb_session(arguments.lake) as connection:
         names = table_names(catalog)
-        sources = _tables_by_lake_name(store)
+        lake = _Lake(
+            catalog=catalog,
+            connection=connection,
+            store=store,
+            sources=_tables_by_lake_name(store),
+            arguments=arguments,
+            now=now,
+        )
         for name in names:
             progress.update(table=name, done=len(done), of=len(names))
-            done.append(_maintain_table(catalog, connection, store, name, sources, arguments, now))
+            done.append(lake.maintain(name))
         pruned = prune_bronze(
             store,
             _rests_upon(catalog, names),
@@ -122,41 +129,53 @@ def run(arguments: Maintain, progress: Progress, *, store: ObjectStore | None = 
     )
 
 
-def _maintain_table(  # noqa: PLR0913, PLR0917 - what one table needs of all that is open
-    catalog: Catalog,
-    connection: duckdb.DuckDBPyConnection,
-    store: ObjectStore,
-    name: str,
-    sources: dict[str, TableId],
-    arguments: Maintain,
-    now: datetime,
-) -> MaintainedTable:
-    safe_age = timedelta(seconds=arguments.safe_age_seconds)
-    namespace, _, table = name.partition(".")
-    compacting: Callable[[], int] = lambda: 0  # noqa: E731 - nothing, for a table of another kind
-    if namespace == SILVER and table in sources:
-        compacting = lambda: compact_silver(  # noqa: E731
-            catalog, connection, store, sources[table], dry_run=arguments.dry_run
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Lake:
+    """What is open while the job runs."""
+
+    catalog: Catalog
+    connection: duckdb.DuckDBPyConnection
+    store: ObjectStore
+    sources: Mapping[str, TableId]
+    """The source's tables by lake name."""
+    arguments: Maintain
+    now: datetime
+
+    def maintain(self, name: str) -> MaintainedTable:
+        """Maintain one table; what a person has to correct first is told of in the result."""
+        safe_age, dry_run = timedelta(seconds=self.arguments.safe_age_seconds), self.arguments.dry_run
+        try:
+            compacted = self._compact(name)
+            forgotten = expire(self.catalog, name, before=self.now - safe_age, dry_run=dry_run)
+            swept = sweep(
+                self.catalog,
+                name,
+                pins=self.arguments.pins,
+                now=self.now,
+                safe_age=safe_age,
+                forgotten=forgotten,
+                dry_run=dry_run,
+            )
+        except OperatorError as error:
+            return MaintainedTable(table=name, problem=f"{error} {error.guidance}")
+        return MaintainedTable(
+            table=name,
+            compacted_partitions=compacted,
+            forgotten_snapshots=len(forgotten),
+            removed_files=swept.files,
+            removed_bytes=swept.size_bytes,
+            kept_files=swept.kept_files,
+            kept_bytes=swept.kept_bytes,
         )
-    elif namespace == _GOLD:
-        compacting = lambda: compact_gold(catalog, connection, name, dry_run=arguments.dry_run)  # noqa: E731
-    try:
-        compacted = compacting()
-        forgotten = expire(catalog, name, before=now - safe_age, dry_run=arguments.dry_run)
-        swept = sweep(
-            catalog, name, pins=arguments.pins, now=now, safe_age=safe_age, dry_run=arguments.dry_run
-        )
-    except OperatorError as error:
-        return MaintainedTable(table=name, problem=f"{error} {error.guidance}")
-    return MaintainedTable(
-        table=name,
-        compacted_partitions=compacted,
-        forgotten_snapshots=forgotten,
-        removed_files=swept.files,
-        removed_bytes=swept.size_bytes,
-        kept_files=swept.kept_files,
-        kept_bytes=swept.kept_bytes,
-    )
+
+    def _compact(self, name: str) -> int:
+        namespace, _, table = name.partition(".")
+        dry_run = self.arguments.dry_run
+        if namespace == SILVER and table in self.sources:
+            return compact_silver(self.catalog, self.connection, self.store, self.sources[table], dry_run=dry_run)
+        if namespace == _GOLD:
+            return compact_gold(self.catalog, self.connection, name, dry_run=dry_run)
+        return 0
 
 
 def _tables_by_lake_name(store: ObjectStore) -> dict[str, TableId]:

@@ -82,9 +82,7 @@ def prune_bronze(
     loads = [LoadManifest.from_json(store.get(info.key)) for info in store.list(LOADS_PREFIX)]
     bases = {table: rests_upon.get(table.lake_name, "") for load in loads for table in load.tables}
     going_loads = [_files_of_load(load) for load in _loads_to_remove(loads, bases, before=now - keep)]
-    going_flushes = [
-        _files_of_flush(key, flush) for key, flush in _flushes_to_remove(store, bases, before=now - keep)
-    ]
+    going_flushes = [_files_of_flush(key, flush) for key, flush in _flushes_to_remove(store, bases, before=now - keep)]
     orphans = list(_orphans(store, loads, before=now - max(safe_age, keep)))
     going = [*going_flushes, *going_loads, *orphans]
     if not dry_run:

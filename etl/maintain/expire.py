@@ -31,8 +31,8 @@ def expired(table: Table, *, before: datetime) -> tuple[int, ...]:
     return tuple(snapshot.snapshot_id for snapshot in older if snapshot.snapshot_id not in kept)
 
 
-def expire(catalog: Catalog, name: str, *, before: datetime, dry_run: bool = False) -> int:
-    """Have a table forget what it may; return how many snapshots that are.
+def expire(catalog: Catalog, name: str, *, before: datetime, dry_run: bool = False) -> tuple[int, ...]:
+    """Have a table forget what it may; return which snapshots that are.
 
     No file is removed: `etl.maintain.sweep` does that once nobody reaches it.
 
@@ -49,7 +49,7 @@ def expire(catalog: Catalog, name: str, *, before: datetime, dry_run: bool = Fal
                 table.maintenance.expire_snapshots().by_ids(list(going)).commit()
         except CommitFailedException as error:
             raise CommitConflictError(table=name) from error
-    return len(going)
+    return going
 
 
 def _made_at(snapshot: Snapshot) -> datetime:

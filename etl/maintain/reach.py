@@ -69,7 +69,13 @@ class Reach:
         self._manifests: dict[str, tuple[str, ...]] = {}
 
     def reached(
-        self, table: Table, files: Sequence[StoredFile], *, pins: Collection[TablePin], since: datetime
+        self,
+        table: Table,
+        files: Sequence[StoredFile],
+        *,
+        pins: Collection[TablePin],
+        since: datetime,
+        forgotten: Collection[int] = (),
     ) -> dict[str, RetainedBy]:
         """Return every file that somebody reaches, and who, by path.
 
@@ -78,6 +84,7 @@ class Reach:
             files: All below the table's folder.
             pins: Of this table, by every publication that is kept.
             since: Snapshots that were current at this time or later count as being read.
+            forgotten: Snapshots to take as forgotten although the table still names them.
 
         Raises:
             PinBrokenError: What has to be read to tell is gone.
@@ -87,7 +94,7 @@ class Reach:
         found: dict[str, RetainedBy] = {}
         claims = [
             *((path, RetainedBy.CURRENT) for path in _current(table)),
-            *((path, RetainedBy.HISTORY) for path in _remembered(table)),
+            *((path, RetainedBy.HISTORY) for path in _remembered(table, forgotten)),
             *((path, RetainedBy.PUBLICATION) for path in _pinned(table.io, pins, lists) if path not in recent),
         ]
         for path, why in claims:
@@ -165,8 +172,8 @@ def _current(table: Table) -> list[str]:
     return [snapshot.manifest_list] if snapshot is not None else []
 
 
-def _remembered(table: Table) -> list[str]:
-    return [snapshot.manifest_list for snapshot in table.snapshots()]
+def _remembered(table: Table, forgotten: Collection[int]) -> list[str]:
+    return [snapshot.manifest_list for snapshot in table.snapshots() if snapshot.snapshot_id not in forgotten]
 
 
 def _pinned(io: FileIO, pins: Collection[TablePin], lists: _ManifestLists) -> list[str]:

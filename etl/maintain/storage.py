@@ -104,9 +104,7 @@ def table_names(catalog: Catalog) -> tuple[str, ...]:
     """
     with catalog_errors():
         return tuple(
-            sorted(
-                ".".join(name) for namespace in catalog.list_namespaces() for name in catalog.list_tables(namespace)
-            )
+            sorted(".".join(name) for namespace in catalog.list_namespaces() for name in catalog.list_tables(namespace))
         )
 
 

@@ -48,7 +48,14 @@ class SweptFile:
 
 
 def look_through(
-    catalog: Catalog, name: str, *, pins: Collection[TablePin], now: datetime, safe_age: timedelta, reach: Reach
+    catalog: Catalog,
+    name: str,
+    *,
+    pins: Collection[TablePin],
+    now: datetime,
+    safe_age: timedelta,
+    reach: Reach,
+    forgotten: Collection[int] = (),
 ) -> list[SweptFile]:
     """Return every file of a table, and why it stays or goes.
 
@@ -59,6 +66,7 @@ def look_through(
         now: The time.
         safe_age: How long a writer's work or a reader's question may last.
         reach: What is known of the table's manifests.
+        forgotten: Snapshots to take as forgotten although the table still names them.
 
     Raises:
         TableMissingError: There is no such table.
@@ -72,7 +80,7 @@ def look_through(
     files = list(stored_files(folder))
     table = load_table(catalog, name)
     own = [pin for pin in pins if pin.table == name]
-    reached = reach.reached(table, files, pins=own, since=now - safe_age)
+    reached = reach.reached(table, files, pins=own, since=now - safe_age, forgotten=forgotten)
     return [SweptFile(file=file, retained_by=_why(file, reached.get(file.path), now - safe_age)) for file in files]
 
 
@@ -84,6 +92,7 @@ def sweep(
     now: datetime,
     safe_age: timedelta,
     reach: Reach | None = None,
+    forgotten: Collection[int] = (),
     dry_run: bool = False,
     failpoint: Failpoint = ignore,
 ) -> Swept:
@@ -95,7 +104,9 @@ def sweep(
         PinBrokenError: What has to be read to tell is gone.
         CatalogUnavailableError: No answer.
     """
-    found = look_through(catalog, name, pins=pins, now=now, safe_age=safe_age, reach=reach or Reach())
+    found = look_through(
+        catalog, name, pins=pins, now=now, safe_age=safe_age, reach=reach or Reach(), forgotten=forgotten
+    )
     going = [each.file for each in found if each.retained_by is RetainedBy.NOTHING]
     if not dry_run:
         for file in _leaves_first(going):

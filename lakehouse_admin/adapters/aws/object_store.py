@@ -143,7 +143,11 @@ class S3Store:
         with _translated(prefix):
             for page in pages:
                 for entry in page.get("Contents", []):
-                    yield ObjectInfo(key=entry["Key"].removeprefix(self._prefix), size_bytes=entry["Size"])
+                    yield ObjectInfo(
+                        key=entry["Key"].removeprefix(self._prefix),
+                        size_bytes=entry["Size"],
+                        written_at=entry["LastModified"],
+                    )
 
     def delete(self, key: str) -> None:
         """Remove an object; see `ObjectStore.delete`."""
