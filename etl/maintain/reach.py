@@ -106,8 +106,8 @@ class Reach:
                 for each in (path, *self._behind(table.io, path)):
                     found.setdefault(each, RetainedBy.HISTORY)
         found[plain(table.metadata_location)] = RetainedBy.CURRENT
-        for path in _metadata_since(table, since):
-            found.setdefault(plain(path), RetainedBy.HISTORY)
+        for entry in table.metadata.metadata_log:  # Few: `write.metadata.previous-versions-max` says how many.
+            found.setdefault(plain(entry.metadata_file), RetainedBy.HISTORY)
         for each in (*table.metadata.statistics, *table.metadata.partition_statistics):
             found.setdefault(plain(each.statistics_path), RetainedBy.CURRENT)
         stored = {file.path for file in files}
@@ -176,14 +176,6 @@ def _current(table: Table) -> list[str]:
 
 def _remembered(table: Table, forgotten: Collection[int]) -> list[str]:
     return [snapshot.manifest_list for snapshot in table.snapshots() if snapshot.snapshot_id not in forgotten]
-
-
-def _metadata_since(table: Table, since: datetime) -> list[str]:
-    """Return the metadata files that were current at a time or later: somebody may be about to open or to pin one."""
-    log = table.metadata.metadata_log
-    replaced_ms = [entry.timestamp_ms for entry in log[1:]] + [table.metadata.last_updated_ms] * bool(log)
-    since_ms = since.timestamp() * 1000
-    return [entry.metadata_file for entry, ms in zip(log, replaced_ms, strict=True) if ms > since_ms]
 
 
 def _pinned(io: FileIO, pins: Collection[TablePin], lists: _ManifestLists) -> list[str]:

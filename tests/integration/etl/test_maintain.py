@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -50,6 +50,17 @@ Rows = frozenset[tuple[int, int]]
 
 class KilledError(BaseException):
     """The process is gone."""
+
+
+def dying(after: int) -> Callable[[str], None]:
+    """Return a failpoint that kills the process once so many files are gone."""
+    left = itertools.count(after, -1)
+
+    def die(_path: str) -> None:
+        if next(left) <= 0:
+            raise KilledError
+
+    return die
 
 
 class Gold:
@@ -97,6 +108,19 @@ class Gold:
         """Sweep as if so much time had passed."""
         now = datetime.now(UTC) + age
         return sweep(self.catalog, self.name, pins=self.pins, now=now, safe_age=HOUR, **options).files  # type: ignore[arg-type]
+
+    def sweep_and_die(self, *, after: int) -> None:
+        """Sweep, and be killed after some files if there are so many."""
+        with suppress(KilledError):
+            self.sweep(failpoint=dying(after))
+
+    def retire(self, chance: random.Random) -> None:
+        """Keep some publication no longer; never the newest."""
+        if len(self.published) > 1:
+            del self.published[chance.choice(sorted(self.published)[:-1])]
+
+    def compact(self) -> int:
+        return compact_gold(self.catalog, self.session, self.name, dry_run=False)  # type: ignore[arg-type]
 
     def forget(self) -> int:
         return len(expire(self.catalog, self.name, before=datetime.now(UTC) + HOUR))
@@ -149,37 +173,19 @@ def test_whatever_happened_every_kept_publication_reads_what_it_read(
     """Random histories of changes, publications, retirement, forgetting, compaction, sweeps and kills."""
     gold, chance, reach = new_gold(), random.Random(seed), Reach()
     monkeypatch.setattr("etl.maintain.compact.GOLD_FILES", 1)
+    acts: dict[Callable[[], object], int] = {
+        lambda: gold.change(*chance.sample(range(4), chance.randint(1, 2))): 8,
+        gold.publish: 8,
+        lambda: gold.retire(chance): 4,
+        gold.forget: 2,
+        gold.compact: 1,
+        lambda: gold.sweep(reach=chance.choice((reach, Reach()))): 3,
+        lambda: gold.sweep_and_die(after=chance.randint(0, 5)): 2,
+    }
+    gold.change(1, files=2)
     for _ in range(30):
-        act = chance.choices(
-            ("change", "publish", "retire", "forget", "compact", "sweep", "kill"), (8, 8, 4, 2, 1, 3, 2)
-        )
-        match act[0]:
-            case "change":
-                gold.change(*chance.sample(range(4), chance.randint(1, 2)))
-            case "publish" if gold.rows:
-                gold.publish()
-            case "retire" if len(gold.published) > 1:
-                del gold.published[chance.choice(sorted(gold.published)[:-1])]
-            case "forget":
-                gold.forget()
-            case "compact" if gold.rows:
-                compact_gold(gold.catalog, gold.session, gold.name, dry_run=False)  # type: ignore[arg-type]
-                gold.table = load_table(gold.catalog, gold.name)
-            case "sweep":
-                gold.sweep(reach=chance.choice((reach, Reach())))
-            case "kill":
-                left = chance.randint(0, 5)
-
-                def die(_path: str, countdown: Iterator[int] = iter(range(left, -2, -1))) -> None:  # noqa: B008
-                    if next(countdown) <= 0:
-                        raise KilledError
-
-                try:
-                    gold.sweep(failpoint=die)
-                except KilledError:
-                    pass
-            case _:
-                continue
+        (act,) = chance.choices(list(acts), list(acts.values()))
+        act()
         gold.check()
     for number in sorted(gold.published)[:-1]:
         del gold.published[number]
@@ -248,14 +254,8 @@ def test_an_interrupted_sweep_is_finished_by_the_next(gold: Gold) -> None:
     gold.forget()
     whole = gold.sweep(dry_run=True)
     for killed_at in (1, 3, 7):
-        countdown = iter(range(killed_at))
-
-        def die(_path: str, countdown: Iterator[int] = countdown) -> None:
-            if next(countdown, None) is None:
-                raise KilledError
-
         with pytest.raises(KilledError):
-            gold.sweep(failpoint=die)
+            gold.sweep(failpoint=dying(killed_at))
         gold.check()
     assert gold.sweep() == whole - 11
     assert gold.sweep() == 0
@@ -353,22 +353,11 @@ class TestBronze:
         self.flush(bronze, self.ORDERS, 2)
         self.flush(bronze, self.ORDERS, 3)
         new = bronze.load({self.ORDERS: [{"id": "1"}]})
-        keys: list[str] = []
         assert self.prune(store, {"orders": new.load_id}, dry_run=True) == (1, 1, 0)
-        for _ in range(20):
-            deaths = iter((False, True))
-
-            def die(key: str, deaths: Iterator[bool] = deaths) -> None:
-                if next(deaths, True):
-                    raise KilledError
-                keys.append(key)
-
-            try:
-                if self.prune(store, {"orders": new.load_id}, failpoint=die) == (0, 0, 0):
-                    break
-            except KilledError:
-                continue
-            break
+        for _ in range(3):
+            with pytest.raises(KilledError):
+                self.prune(store, {"orders": new.load_id}, failpoint=dying(1))
+            assert {file.key for file in new.files} < {info.key for info in store.list("")}
         self.prune(store, {"orders": new.load_id})
         left = {info.key for info in store.list("")}
         assert not {file.key for file in old.files} & left
