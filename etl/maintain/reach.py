@@ -108,8 +108,8 @@ class Reach:
         found[plain(table.metadata_location)] = RetainedBy.CURRENT
         for entry in table.metadata.metadata_log:  # Few: `write.metadata.previous-versions-max` says how many.
             found.setdefault(plain(entry.metadata_file), RetainedBy.HISTORY)
-        for each in (*table.metadata.statistics, *table.metadata.partition_statistics):
-            found.setdefault(plain(each.statistics_path), RetainedBy.CURRENT)
+        for statistics in (*table.metadata.statistics, *table.metadata.partition_statistics):
+            found.setdefault(plain(statistics.statistics_path), RetainedBy.CURRENT)
         stored = {file.path for file in files}
         for pin in pins:
             path = plain(pin.metadata_location)

@@ -6,6 +6,7 @@ import itertools
 import random
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -394,7 +395,7 @@ def test_the_job_maintains_every_table_and_says_what_it_did(lake: LakeConfig, go
         dry_run=True,
     )
     looked = maintain.run(arguments, Progress())
-    done = maintain.run(Maintain(**{**_fields(arguments), "dry_run": False}), Progress())
+    done = maintain.run(replace(arguments, dry_run=False), Progress())
     assert [(each.table, each.forgotten_snapshots) for each in looked.tables] == [
         (each.table, each.forgotten_snapshots) for each in done.tables
     ], "a look tells what is done"
@@ -408,7 +409,7 @@ def test_the_job_maintains_every_table_and_says_what_it_did(lake: LakeConfig, go
     assert done.bronze.loads == 4
     assert not done.problems
     gold.check()
-    again = maintain.run(Maintain(**{**_fields(arguments), "dry_run": False}), Progress())
+    again = maintain.run(replace(arguments, dry_run=False), Progress())
     assert sum(each.removed_files for each in again.tables) <= len(again.tables), "metadata that forgetting wrote"
     with open_catalog(lake) as catalog:
         stored = stored_in_tables(catalog, pins=gold.pins, now=later, safe_age=HOUR)
@@ -420,7 +421,3 @@ def test_the_job_maintains_every_table_and_says_what_it_did(lake: LakeConfig, go
     assert layers == {"full loads", "manifests", "contracts"}
     on_disk = sum(file.size_bytes for file in stored_files(Path(lake.warehouse)))
     assert sum(each.size_bytes for each in stored) == on_disk
-
-
-def _fields(arguments: Maintain) -> dict[str, object]:
-    return {name: getattr(arguments, name) for name in Maintain.__dataclass_fields__}

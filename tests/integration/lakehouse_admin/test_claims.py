@@ -202,7 +202,7 @@ class TestTriggers:
         refused = [outcome for outcome in outcomes if isinstance(outcome, RunActiveError)]
         assert len(refused) == 19
         assert PipelineRun.objects.count() == 1
-        assert PipelineRun.objects.get().stage_runs.count() == len(Stage)
+        assert PipelineRun.objects.get().stage_runs.count() == len(DATA_STAGES)
 
     def test_a_waiting_run_keeps_its_pipeline_busy(
         self, run: PipelineRun, pipeline: Pipeline, lakehouse: FakeLakehouse

@@ -17,7 +17,7 @@ from etl.errors import LakehouseError
 from etl.quality.reconcile import Difference, DifferenceKind, TableComparison
 from etl.silver.quarantine import WaitingRows
 from etl.silver.replay import Replayed
-from lakehouse_admin.cli import run as run_verb
+from lakehouse_admin.cli import run_events
 from lakehouse_admin.flow import advance
 from lakehouse_admin.models import PipelineRun
 from lakehouse_admin.states import RunState
@@ -109,8 +109,8 @@ class TestRun:
         assert LakehouseError.guidance in answer.out
 
     def test_without_a_worker_it_gives_up_and_keeps_the_run(self, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr(run_verb, "_HINT_AFTER", timedelta())
-        monkeypatch.setattr(run_verb, "_GIVE_UP_AFTER", timedelta(seconds=0.5))
+        monkeypatch.setattr(run_events, "_HINT_AFTER", timedelta())
+        monkeypatch.setattr(run_events, "_GIVE_UP_AFTER", timedelta(seconds=0.5))
 
         answer = Answer("run", "--wait")
 
