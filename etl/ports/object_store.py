@@ -83,8 +83,10 @@ class ObjectStore(Protocol):
             StoreUnavailableError: No answer.
         """
 
-    def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        """Yield the objects whose key starts with ``prefix``, in key order.
+    def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
+        """Yield the objects whose key starts with ``prefix`` and is greater than ``after``, in key order.
+
+        What comes before ``after`` costs next to nothing: a reader of a log asks so for what is new.
 
         Raises:
             StoreUnavailableError: No answer.

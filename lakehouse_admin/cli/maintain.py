@@ -47,8 +47,10 @@ def handle(options: Mapping[str, object], output: Output) -> int:
         output.document({**run_document(run), "result": _result(run)})
     elif run.error_message:
         output.lines(f"{run} {RunState(run.state).label.lower()}: {run.error_message}", run.guidance)
+    elif run.state == RunState.SUCCEEDED:
+        output.lines(f"{run} succeeded in {run.seconds:.1f} s.")
     else:
-        output.lines(f"{run} is {RunState(run.state).label.lower()}.")
+        output.lines(f"{run} is {RunState(run.state).label.lower()}. Follow it: `manage.py lakehouse queue`.")
     return SUCCESS if run.state == RunState.SUCCEEDED or not options["wait"] else FAILURE
 
 
