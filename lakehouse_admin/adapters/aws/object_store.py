@@ -140,7 +140,7 @@ class S3Store:
         pages = self._client.get_paginator("list_objects_v2").paginate(
             Bucket=self._bucket,
             Prefix=self._prefix + prefix,
-            **({"StartAfter": self._prefix + after} if after else {}),
+            StartAfter=self._prefix + after,
             **self._owner,
         )
         with _translated(prefix):
