@@ -114,6 +114,11 @@ migrations: $(DEVELOPMENT) ## write migrations for changed models
 bench: $(DEVELOPMENT) $(PEERS) ## measure against the peers; results as JSON in var/bench (ARGS=name runs one)
 	$(BIN)/python -m tests.bench $(ARGS)
 
+.PHONY: bench-scale
+bench-scale: $(DEVELOPMENT) ## measure source to gold at factors 1, 3 and 10 (FACTORS=1,3,10,30 for 16 million rows)
+	$(BIN)/python -m tests.bench.scale --measured-on $$(date -u +%F) $(if $(FACTORS),--factors $(FACTORS))
+	$(BIN)/python -c 'from tests.bench import __main__ as bench; bench.performance.write((*bench.BENCHMARKS, *bench.BY_NAME))'
+
 .PHONY: lock
 lock: $(DEVELOPMENT) ## compile requirements*.txt anew from requirements*.in
 	$(UV_COMPILE) requirements.in -o requirements.txt

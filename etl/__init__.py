@@ -7,6 +7,7 @@
 5. `etl.quality`    reconciliation of silver with the source, and checks of its rows
 6. `etl.gold`       answers: one SQL file per model, in Iceberg
 7. `etl.jobs`       the runnable units the control plane submits
+8. `etl.maintain`   what keeps the lake small: forgetting, sweeping, pruning, measuring
 
 `etl.ports` holds the Protocols through which the control plane drives all this on
 either backend; `etl.engine` holds the DuckDB and Iceberg machinery the stages share.

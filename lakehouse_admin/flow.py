@@ -6,6 +6,8 @@ come back. It never waits. What to do next is decided from the database alone, s
 not matter which worker calls, how often, or what happened to the one before.
 
     QUEUED -> RUNNING: REPLICATE -> SILVER -> QUALITY and GOLD -> PUBLISH -> SUCCEEDED
+
+A run that maintains the lake goes the same way with one stage, MAINTAIN.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from lakehouse_admin.record_checks import record_checks
 from lakehouse_admin.record_event import record_event
 from lakehouse_admin.retry import Verdict, guidance_for, policy_for
 from lakehouse_admin.stages.gold import Gold
+from lakehouse_admin.stages.maintain import Maintain
 from lakehouse_admin.stages.publish import Publish
 from lakehouse_admin.stages.quality import Quality
 from lakehouse_admin.stages.replicate import Replicate
@@ -45,6 +48,7 @@ STAGES: Mapping[Stage, Work] = {
     Stage.QUALITY: Quality(),
     Stage.GOLD: Gold(),
     Stage.PUBLISH: Publish(),
+    Stage.MAINTAIN: Maintain(),
 }
 """How each stage is done; `states.STAGE_NEEDS` says when."""
 
@@ -280,6 +284,8 @@ def _record_done(run: PipelineRun, attempt: StageRun, done: Done, now: datetime)
     if stage is Stage.PUBLISH:
         publish(run=run, pins=cast("Sequence[Facts]", done.result["pins"]), now=now)
         settle_tables(run, now=now)
+    if stage is Stage.MAINTAIN and run.state == RunState.RUNNING:
+        transition(run, to=RunState.SUCCEEDED, finished_at=now)
 
 
 def _record_tables(run: PipelineRun, tables: Mapping[str, Facts]) -> None:

@@ -33,8 +33,10 @@ from etl.follow.slot import followed_slot
 from etl.ports.object_store import ObjectStore
 from lakehouse_admin.actions.find_table import tables_not_followed
 from lakehouse_admin.actions.publish import publish_version
+from lakehouse_admin.actions.retire_publications import KeptPins, retire_publications
 from lakehouse_admin.lease import LAKE, Held, LeaseLostError, give_up, keep, take
 from lakehouse_admin.models import FollowerState, PublicationRecord
+from lakehouse_admin.retention import Retention, retention
 from lakehouse_admin.states import FollowerPhase
 
 _POLL_SECONDS = 0.05
@@ -42,6 +44,7 @@ _LEASE_SECONDS = 1.0
 """How often an idle follower looks whether somebody wants the lake; a busy one looks after every cycle."""
 _WORD_SECONDS = 5.0
 _REMEMBER_SECONDS = 30.0
+_RETIRE_SECONDS = 30.0
 
 _log = structlog.get_logger("lakeside.follower")
 
@@ -57,6 +60,7 @@ class Following:
         durable_lsn: Callable[[], int] = lambda: 0,
         clock: Callable[[], datetime] = timezone.now,
         failpoint: Failpoint = ignore,
+        rule: Retention | None = None,
     ) -> None:
         """Prepare; nothing is opened yet.
 
@@ -66,7 +70,10 @@ class Following:
             durable_lsn: Up to which position bronze is complete, as far as anybody has said.
             clock: Tells the time (UTC).
             failpoint: Told of each moment of publishing.
+            rule: Which publications are kept; what the settings say if None.
         """
+        self._rule = rule or retention()
+        self._pins = KeptPins()
         self._store = store
         self._failpoint = failpoint
         self._open_follower = open_follower
@@ -78,7 +85,7 @@ class Following:
         self._resources = ExitStack()
         self._slot = ""
         self._is_open = False
-        self._kept_at = self._told_at = self._remembered_at = float("-inf")
+        self._kept_at = self._told_at = self._remembered_at = self._retired_at = float("-inf")
         self._told: FollowerPhase | None = None
 
     def run(self, stop: threading.Event, *, once: bool = False) -> None:
@@ -128,7 +135,8 @@ class Following:
         publishing = time.perf_counter()
         record = self._publish(cycle) if cycle.is_news else None
         published = time.perf_counter()
-        self._follower.tidy()
+        self._retire()
+        self._follower.tidy(self._pins.all)
         self._failpoint(Moment.TIDIED)
         ended = time.perf_counter()
         seconds = {
@@ -179,6 +187,7 @@ class Following:
             self._follower = self._resources.enter_context(self._open_follower(slot))
             self._slot = slot
         self._follower.reopen(newest.to_contract())
+        self._pins.read()
         self._is_open = True
         return True
 
@@ -194,8 +203,18 @@ class Following:
             failpoint=self._failpoint,
         )
         self._failpoint(Moment.PUBLISHED)
-        self._follower.published(record.to_contract())
+        publication = record.to_contract()
+        self._follower.published(publication)
+        self._pins.add(publication)
         return record
+
+    def _retire(self) -> None:
+        """Now and then retire the publications that retention does not keep: a follower makes many."""
+        if time.monotonic() - self._retired_at < _RETIRE_SECONDS:
+            return
+        assert self._held is not None
+        self._pins.drop(retire_publications(held=self._held, rule=self._rule, now=self._clock()))
+        self._retired_at = time.monotonic()
 
     def _report(self, cycle: Cycle, record: PublicationRecord | None, seconds: dict[str, float]) -> None:
         """Log a cycle, and record where the follower stands."""

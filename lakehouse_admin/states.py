@@ -63,7 +63,7 @@ RUN = Machine(
         RunState.RUNNING: "A worker has taken it; one of its stages is pending or running.",
         RunState.WAITING: "A stage met something only a person can change; the run says what. Retry or cancel it.",
         RunState.CANCELLING: "Someone asked to stop it (`actions.cancel_run`); its job is being ended.",
-        RunState.SUCCEEDED: "Every table was reconciled with the source and the run's gold is published.",
+        RunState.SUCCEEDED: "Every table was reconciled and the run's gold is published; or the lake was maintained.",
         RunState.FAILED: "A stage failed for good. Nothing was published; readers keep the previous publication.",
         RunState.CANCELLED: "Stopped before publication. Readers keep the previous publication.",
     },
@@ -214,6 +214,7 @@ class Trigger(TextChoices):
     SCHEDULE = "schedule", "Schedule"
     ARRIVAL = "arrival", "Data arrival"
     RESYNC = "resync", "Resync"
+    MAINTENANCE = "maintenance", "Maintenance"
 
 
 PRIORITIES: Mapping[Trigger, int] = {
@@ -222,18 +223,29 @@ PRIORITIES: Mapping[Trigger, int] = {
     Trigger.COMMAND: 30,
     Trigger.ARRIVAL: 20,
     Trigger.SCHEDULE: 10,
+    Trigger.MAINTENANCE: 5,
 }
 """Who goes first when several runs wait for the lake: what a person waits for before what comes by itself."""
 
 
 class Stage(TextChoices):
-    """The stages of a run, in order."""
+    """The stages of runs: those that bring data to readers, in order, then the only one of a maintenance."""
 
     REPLICATE = "replicate", "Replicate"
     SILVER = "silver", "Silver"
     QUALITY = "quality", "Quality"
     GOLD = "gold", "Gold"
     PUBLISH = "publish", "Publish"
+    MAINTAIN = "maintain", "Maintain"
+
+
+DATA_STAGES = (Stage.REPLICATE, Stage.SILVER, Stage.QUALITY, Stage.GOLD, Stage.PUBLISH)
+"""The way of the data, in order."""
+
+
+def stages_of(trigger: Trigger) -> tuple[Stage, ...]:
+    """Return the stages of a run, by what asked for it."""
+    return (Stage.MAINTAIN,) if trigger == Trigger.MAINTENANCE else DATA_STAGES
 
 
 STAGE_NEEDS: Mapping[Stage, frozenset[Stage]] = {
@@ -242,6 +254,7 @@ STAGE_NEEDS: Mapping[Stage, frozenset[Stage]] = {
     Stage.QUALITY: frozenset({Stage.SILVER}),
     Stage.GOLD: frozenset({Stage.SILVER}),
     Stage.PUBLISH: frozenset({Stage.QUALITY, Stage.GOLD}),
+    Stage.MAINTAIN: frozenset(),
 }
 """What must have succeeded before a stage starts. QUALITY and GOLD only read silver, so they go side by side."""
 

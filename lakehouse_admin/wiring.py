@@ -6,7 +6,7 @@ import functools
 import os
 import shutil
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -161,11 +161,12 @@ def following() -> Following:
     from lakehouse_admin.follow import Following  # noqa: PLC0415
 
     lake, store = lake_config(), bronze()
+    safe_age = timedelta(seconds=settings.LAKEHOUSE.safe_age_seconds)
     if not lake.catalog_url:
         raise SettingMissingError("LAKEHOUSE_CATALOG_URL is not set.")
     return Following(
         store,
-        open_follower=lambda slot: Follower(lake, store, slot=slot),
+        open_follower=lambda slot: Follower(lake, store, slot=slot, safe_age=safe_age),
         durable_lsn=lambda: replication(now=timezone.now()).durable_lsn,
     )
 

@@ -51,9 +51,9 @@ class FakeStore:
     def reader(self, key: str) -> Iterator[BinaryIO]:
         yield io.BytesIO(self.get(key))
 
-    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+    def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
         for key in sorted(self.objects):
-            if key.startswith(prefix):
+            if key.startswith(prefix) and key > after:
                 yield ObjectInfo(key=key, size_bytes=len(self.objects[key]))
 
     def delete(self, key: str) -> None:

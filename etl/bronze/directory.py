@@ -14,6 +14,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
@@ -90,10 +91,10 @@ class DirectoryStore:
         with io.BufferedReader(raw) as file:
             yield file
 
-    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+    def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
         """Yield objects in key order; see `ObjectStore.list`."""
         folder, slash, _ = prefix.rpartition("/")
-        yield from self._walk(folder + slash, prefix)
+        yield from self._walk(folder + slash, prefix, after)
 
     def delete(self, key: str) -> None:
         """Remove an object; see `ObjectStore.delete`."""
@@ -117,10 +118,13 @@ class DirectoryStore:
             raise ValueError(f"{key!r} is not an object key")
         return self._root.joinpath(*segments)
 
-    def _walk(self, folder: str, prefix: str) -> Iterator[ObjectInfo]:
+    def _walk(self, folder: str, prefix: str, after: str) -> Iterator[ObjectInfo]:
         with _translated(prefix):
             try:
                 entries = list(os.scandir(self._root / folder))
+                if after.startswith(folder):  # Of a folder that grows for a day, only what is new costs anything.
+                    begin = after.removeprefix(folder).partition("/")[0]
+                    entries = [entry for entry in entries if entry.name >= begin or begin.startswith(entry.name)]
             except _NOT_THERE:
                 return
         names = {entry.name + "/" * entry.is_dir(follow_symlinks=False): entry for entry in entries}
@@ -128,11 +132,14 @@ class DirectoryStore:
         for name, entry in sorted(names.items()):  # With its slash a folder sorts where its keys do.
             key = folder + name
             if name.endswith("/"):
-                if key.startswith(prefix) or prefix.startswith(key):
-                    yield from self._walk(key, prefix)
-            elif key.startswith(prefix):
+                is_before = key < after and not after.startswith(key)
+                if not is_before and (key.startswith(prefix) or prefix.startswith(key)):
+                    yield from self._walk(key, prefix, after)
+            elif key.startswith(prefix) and key > after:
                 with suppress(FileNotFoundError):
-                    yield ObjectInfo(key=key, size_bytes=entry.stat().st_size)
+                    stat = entry.stat()
+                    written_at = datetime.fromtimestamp(stat.st_mtime, UTC)
+                    yield ObjectInfo(key=key, size_bytes=stat.st_size, written_at=written_at)
 
     def _open_incoming(self, key: str) -> _TranslatingFile:
         """Create a hidden file and lock it; a sweep may lock and take it in between, hence the check."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import ClassVar
 
-from etl.bronze.layout import CHANGES_PREFIX, LOADS_PREFIX, table_prefix
+from etl.bronze.layout import CHANGES_PREFIX, LOADS_PREFIX, change_manifest_key, table_prefix
 from etl.bronze.manifest import ChangeManifest, FileManifest, LoadManifest
 from etl.bronze.reader import BronzeDamagedError
 from etl.contracts.table import TableId
@@ -132,13 +132,17 @@ class ChangeLog:
         day = self._day = self._day or _day_of(self._store, self.position)
         if day is None:
             return
-        for info in self._store.list(_folder(day)):
+        known = change_manifest_key(day, Lsn(self.position).hex)
+        for info in self._store.list(_folder(day), after=known):
             yield day, info.key
-        newest = _newest_day(self._store)
-        if newest is None or newest == day:
+        end_of_day = f"{_folder(day).rstrip('/')}0"  # The character after the slash: past every key of the day.
+        newest = None
+        if next(self._store.list(CHANGES_PREFIX, after=end_of_day), None) is not None:
+            newest = _newest_day(self._store)
+        if newest is None:
             return
         while day <= newest:  # The first day once more: it may have got a flush before a later day got its first.
-            for info in self._store.list(_folder(day)):
+            for info in self._store.list(_folder(day), after=known):
                 yield day, info.key
             day += timedelta(days=1)
 

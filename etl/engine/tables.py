@@ -33,6 +33,8 @@ _PLAIN_NAME = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 _PROPERTIES = {
     "format-version": "2",
     "write.parquet.compression-codec": "snappy",
+    # A log of these stands in every metadata file, which a followed table gets every second.
+    "write.metadata.previous-versions-max": "10",
     # What other engines would do; our own position deletes are written by `etl.engine.row_delta`.
     "write.delete.mode": "copy-on-write",
     "write.update.mode": "copy-on-write",

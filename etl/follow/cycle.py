@@ -12,10 +12,10 @@ time; the model's last good version stays pinned and says how old it is.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Self
 
@@ -27,6 +27,7 @@ from etl.contracts.table import TableId
 from etl.engine.catalog import open_catalog
 from etl.engine.lake import LakeConfig
 from etl.engine.session import duckdb_session
+from etl.errors import OperatorError
 from etl.follow.backoff import Backoff
 from etl.follow.failpoint import Failpoint, Moment, ignore
 from etl.gold.compile import load_models
@@ -37,11 +38,17 @@ from etl.gold.results import ModelResult
 from etl.gold.results import Outcome as ModelOutcome
 from etl.jobs.changes_to_silver import replicated_tables
 from etl.jobs.progress import Progress
+from etl.maintain.reach import Reach
+from etl.maintain.storage import table_names
+from etl.maintain.sweep import sweep
 from etl.ports.object_store import ObjectStore
 from etl.silver.applier import ChangeApplier, Outcome, TableOutcome
 
 _FLUSHES = 64
 """Flushes that one cycle takes at most: a follower that is far behind publishes on its way."""
+
+_SWEEP_SECONDS = 2.0
+"""How soon after one table the next is swept: some thirty tables take a minute, and a sweep some hundredths of one."""
 
 _REST_SECONDS = 5.0
 """A source that was quiet for this long leaves time for models that were put off."""
@@ -105,6 +112,7 @@ class Follower:
         slot: str,
         models: Iterable[GoldModel] | None = None,
         failpoint: Failpoint = ignore,
+        safe_age: timedelta = timedelta(hours=1),
     ) -> None:
         """Prepare; nothing is opened yet.
 
@@ -114,7 +122,9 @@ class Follower:
             slot: Whose changes.
             models: All of them; the shipped ones if None.
             failpoint: Told of each moment passed, of silver and gold, too.
+            safe_age: No file is removed that is younger, or that a reader who began so long ago may need.
         """
+        self._safe_age = safe_age
         self._lake = lake
         self._store = store
         self._slot = slot
@@ -175,6 +185,9 @@ class Follower:
         self._published = publication
         self._lagging: dict[TableId, _Lagging] = {}
         self._left_out: frozenset[TableId] | None = None
+        self._to_sweep: Iterator[str] = iter(())
+        self._reaches: dict[str, Reach] = {}
+        self._swept_at = time.monotonic()
         self._has_put_off = False
         self._changed_at = time.monotonic()
 
@@ -235,9 +248,37 @@ class Follower:
             seconds=clock.seconds,
         )
 
-    def tidy(self) -> None:
-        """Between cycles: compact a partition that asks for it."""
+    def tidy(self, pins: Callable[[], Collection[TablePin]]) -> None:
+        """Between cycles: compact a partition that asks for it; now and then sweep a table, each in its turn.
+
+        So nothing that is superseded gathers, however long the follower lives and whoever
+        maintains the lake. A table that cannot be swept is told of by the next maintenance.
+
+        Args:
+            pins: Gives what every publication pins that is kept; asked if a table is swept.
+
+        Raises:
+            CatalogUnavailableError: No answer.
+        """
         self._applier.compact(most_partitions=1)
+        if time.monotonic() - self._swept_at < _SWEEP_SECONDS:
+            return
+        name = next(self._to_sweep, None)
+        if name is None:
+            names = table_names(self._catalog)
+            self._reaches = {name: self._reaches.get(name, Reach()) for name in names}
+            self._to_sweep = iter(names)
+        else:
+            with suppress(OperatorError):
+                sweep(
+                    self._catalog,
+                    name,
+                    pins=pins(),
+                    now=datetime.now(UTC),
+                    safe_age=self._safe_age,
+                    reach=self._reaches[name],
+                )
+        self._swept_at = time.monotonic()
 
     def remember(self) -> None:
         """Record where the tables stand, for the next process to begin there.

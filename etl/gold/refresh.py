@@ -59,8 +59,9 @@ AS_OF = "lakeside.as-of"
 """Snapshot property: source time at which the data stands, ISO 8601."""
 
 _TENANTS = f"{SILVER_SCHEMA}.tenants"
-_SNAPSHOTS_KEPT = 50
-"""Snapshots that a table's metadata names; publications pin metadata files of their own."""
+_SNAPSHOTS_KEPT = 32
+"""Snapshots that a table's metadata names: what checks of row volume look back to, and little more. It is written
+anew with every commit, and publications pin metadata files of their own."""
 _PLAIN_ROWS = 1_000_000
 """Files of fewer rows are described without column statistics: readers choose files by tenant."""
 

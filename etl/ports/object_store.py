@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import BinaryIO, ClassVar, Protocol
 
 from etl.errors import OperatorError, TransientError
@@ -38,6 +39,8 @@ class ObjectInfo:
 
     key: str
     size_bytes: int
+    written_at: datetime | None = field(default=None, compare=False)
+    """When it appeared; None where the store does not say."""
 
 
 class ObjectStore(Protocol):
@@ -80,8 +83,10 @@ class ObjectStore(Protocol):
             StoreUnavailableError: No answer.
         """
 
-    def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        """Yield the objects whose key starts with ``prefix``, in key order.
+    def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
+        """Yield the objects whose key starts with ``prefix`` and is greater than ``after``, in key order.
+
+        What comes before ``after`` costs next to nothing: a reader of a log asks so for what is new.
 
         Raises:
             StoreUnavailableError: No answer.

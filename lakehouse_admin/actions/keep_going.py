@@ -10,6 +10,7 @@ from django.db.models import Max
 from lakehouse_admin.actions.trigger_run import RunActiveError, trigger_run
 from lakehouse_admin.enqueue import enqueue_advance
 from lakehouse_admin.models import Pipeline, PipelineRun
+from lakehouse_admin.models.pipeline import MAINTENANCE_KEY
 from lakehouse_admin.states import PipelineState, Trigger
 
 _GRACE = timedelta(seconds=3)
@@ -38,7 +39,8 @@ def start_due_runs(*, now: datetime) -> int:
         if last_at is not None and now - last_at < timedelta(seconds=pipeline.run_every_seconds):
             continue
         try:
-            trigger_run(pipeline=pipeline, trigger=Trigger.SCHEDULE, now=now)
+            trigger = Trigger.MAINTENANCE if pipeline.key == MAINTENANCE_KEY else Trigger.SCHEDULE
+            trigger_run(pipeline=pipeline, trigger=trigger, now=now)
         except RunActiveError:
             continue  # Late, not lost: it starts once the active run has ended.
         started += 1

@@ -15,7 +15,7 @@ from lakehouse_admin.models import Pipeline, PipelineRun, StageRun
 from lakehouse_admin.record_audit import record_audit
 from lakehouse_admin.record_event import record_event
 from lakehouse_admin.run_settings import checked_settings
-from lakehouse_admin.states import PRIORITIES, RunState, Stage, Trigger
+from lakehouse_admin.states import PRIORITIES, RunState, Trigger, stages_of
 
 
 class RunActiveError(OperatorError):
@@ -71,7 +71,7 @@ def trigger_run(
                 raise
             state = RunState(active.state).label.lower()
             raise RunActiveError(f"{active} of this pipeline is {state}; only one goes at a time.") from error
-        StageRun.objects.bulk_create(StageRun(run=run, stage=stage) for stage in Stage)
+        StageRun.objects.bulk_create(StageRun(run=run, stage=stage) for stage in stages_of(trigger))
         who = f" by {requested_by}" if requested_by else ""
         message = f"Asked for{who}: {Trigger(trigger).label.lower()}."
         record_event(run, "run_requested", message, at=now, trigger=str(trigger))

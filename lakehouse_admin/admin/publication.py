@@ -19,10 +19,10 @@ from lakehouse_admin.templatetags.lakehouse import moment
 class PublicationAdmin(ReadOnlyAdmin):
     """Newest first; each names its run and its tables."""
 
-    list_display = ("publication", "published", "complete_until", "tables_count", "run_link")
+    list_display = ("publication", "published", "complete_until", "tables_count", "run_link", "kept")
     list_display_links = ("publication",)
     list_select_related = ("run",)
-    fields = ("published", "complete_until", "source_position", "run_link", "tables")
+    fields = ("published", "complete_until", "source_position", "run_link", "kept", "tables")
     readonly_fields = fields
 
     @display(description="Publication", ordering="number")  # type: ignore[untyped-decorator]
@@ -49,6 +49,14 @@ class PublicationAdmin(ReadOnlyAdmin):
     def tables_count(self, record: PublicationRecord) -> int:
         """Count its tables."""
         return len(record.pins)
+
+    @display(description="Kept")  # type: ignore[untyped-decorator]
+    def kept(self, record: PublicationRecord) -> str:
+        """Say for how long it stays, if somebody keeps it by name."""
+        if not record.kept_reason:
+            return "By retention"
+        until = f"until {record.kept_until:%Y-%m-%d %H:%M} UTC" if record.kept_until else "until released"
+        return f"{record.kept_reason}, {until}"
 
     @display(description="Run")  # type: ignore[untyped-decorator]
     def run_link(self, record: PublicationRecord) -> SafeString | str:

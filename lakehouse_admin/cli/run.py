@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from argparse import ArgumentParser
 from collections.abc import Mapping
-from datetime import timedelta
-from typing import ClassVar
 
 from django.utils import timezone
 
-from etl.errors import OperatorError
 from lakehouse_admin.actions.trigger_run import trigger_run
+from lakehouse_admin.cli.run_events import follow_run, tell_events
 from lakehouse_admin.cli.verb import FAILURE, SUCCESS, Output
 from lakehouse_admin.models import Pipeline, PipelineRun
-from lakehouse_admin.states import MOVING_RUN_STATES, RunState, Trigger
+from lakehouse_admin.states import RunState, Trigger
 from lakehouse_admin.status.documents import run_document
-
-_POLL_SECONDS = 0.2
-_HINT_AFTER = timedelta(seconds=10)
-_GIVE_UP_AFTER = timedelta(seconds=60)
-
-
-class NobodyWorksError(OperatorError):
-    """No worker has taken the run."""
-
-    guidance: ClassVar[str] = "The run is kept: start the stack with `manage.py up`, and it begins by itself."
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -42,44 +29,14 @@ def handle(options: Mapping[str, object], output: Output) -> int:
     """
     run = trigger_run(pipeline=Pipeline.objects.default(), trigger=Trigger.COMMAND, now=timezone.now())
     if options["wait"]:
-        _follow(run, output)
+        follow_run(run, output)
     else:
-        _tell_events(run, output, after=0)
+        tell_events(run, output, after=0)
     if output.as_json:
         output.document(run_document(run))
     else:
         output.lines(*_answer(run))
     return SUCCESS if run.state == RunState.SUCCEEDED or not options["wait"] else FAILURE
-
-
-def _follow(run: PipelineRun, output: Output) -> None:
-    """Tell the run's events as they come, until nothing moves any more.
-
-    Raises:
-        NobodyWorksError: No worker took the run within a minute.
-    """
-    told = 0
-    hinted = False
-    while True:
-        run.refresh_from_db()
-        told = _tell_events(run, output, after=told)
-        if run.state not in MOVING_RUN_STATES:
-            return
-        unclaimed_for = timezone.now() - run.requested_at if run.state == RunState.QUEUED else timedelta()
-        if unclaimed_for > _GIVE_UP_AFTER:
-            raise NobodyWorksError(run=run.pk)
-        if unclaimed_for > _HINT_AFTER and not hinted:
-            output.tell("No worker has taken the run yet; is the stack up? `manage.py up` starts it.")
-            hinted = True
-        time.sleep(_POLL_SECONDS)
-
-
-def _tell_events(run: PipelineRun, output: Output, *, after: int) -> int:
-    """Tell the run's events since the one numbered ``after``; return the last one's number."""
-    for event in run.events.filter(pk__gt=after):
-        output.tell(f"{event.at:%H:%M:%S}  {event.message}")
-        after = event.pk
-    return after
 
 
 def _answer(run: PipelineRun) -> list[str]:

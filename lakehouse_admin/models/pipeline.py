@@ -7,6 +7,7 @@ from django.db import models
 from lakehouse_admin.states import PipelineState, values
 
 DEFAULT_KEY = "commerce"
+MAINTENANCE_KEY = "maintenance"
 
 
 class PipelineManager(models.Manager["Pipeline"]):
@@ -15,6 +16,11 @@ class PipelineManager(models.Manager["Pipeline"]):
     def default(self) -> Pipeline:
         """Return the pipeline over every selected source table, made on first use."""
         pipeline, _ = self.get_or_create(key=DEFAULT_KEY, defaults={"name": "Commerce to lakehouse"})
+        return pipeline
+
+    def maintenance(self) -> Pipeline:
+        """Return what maintenance runs belong to, made on first use: their schedule and their history are their own."""
+        pipeline, _ = self.get_or_create(key=MAINTENANCE_KEY, defaults={"name": "Maintenance of the lake"})
         return pipeline
 
 

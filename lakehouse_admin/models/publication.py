@@ -8,7 +8,7 @@ from etl.contracts.publication import Publication, TablePin
 
 
 class PublicationRecord(models.Model):
-    """A row per publication, newest number last; written once, by `actions.publish`."""
+    """A row per publication, newest number last; written once, by `actions.publish`, and removed by retention alone."""
 
     number = models.PositiveBigIntegerField(unique=True)
     run = models.OneToOneField(
@@ -23,6 +23,10 @@ class PublicationRecord(models.Model):
     as_of = models.DateTimeField(help_text="Source time up to which the data is complete.")
     source_lsn = models.PositiveBigIntegerField()
     pins = models.JSONField(help_text="Every gold table's metadata file, snapshot and rows.")
+    kept_reason = models.CharField(
+        max_length=200, blank=True, help_text="Why retention leaves it alone; empty if it does not."
+    )
+    kept_until = models.DateTimeField(null=True, blank=True, help_text="Until when; empty means for ever.")
 
     class Meta:
         db_table = "lakehouse_publications"
@@ -30,6 +34,10 @@ class PublicationRecord(models.Model):
         verbose_name = "publication"
         constraints = [
             models.CheckConstraint(name="lakehouse_publications_number", condition=models.Q(number__gte=1)),
+            models.CheckConstraint(
+                name="lakehouse_publications_kept",
+                condition=models.Q(kept_until__isnull=True) | ~models.Q(kept_reason=""),
+            ),
         ]
 
     def __str__(self) -> str:

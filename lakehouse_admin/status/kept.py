@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from lakehouse_admin.models import PipelineRun, PublicationRecord
-from lakehouse_admin.states import Stage, StageState
+from lakehouse_admin.states import Stage, StageState, Trigger
 
 
 def what_was_kept(run: PipelineRun) -> str:
     """Say what of the run's work stays, zone by zone."""
     done = set(run.stage_runs.filter(state=StageState.SUCCEEDED).values_list("stage", flat=True))
     begun = set(run.stage_runs.filter(started_at__isnull=False).values_list("stage", flat=True))
+    if run.trigger == Trigger.MAINTENANCE:
+        return "What was done stands; the next maintenance goes on."
     newest = PublicationRecord.objects.first()
     readers = f"Readers keep {newest}." if newest else "Nothing has been published yet."
     return " ".join([_bronze(run, done), _committed(done, begun), readers]).replace("  ", " ")

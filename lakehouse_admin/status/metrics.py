@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 
 from lakehouse_admin.models import Alert, Pipeline, PipelineRun, TableResult, TableState
 from lakehouse_admin.models.alert import UNRESOLVED
+from lakehouse_admin.models.pipeline import MAINTENANCE_KEY
 from lakehouse_admin.states import AlertRule, Health, Reconciliation, RunState, TablePhase
 from lakehouse_admin.status.overview import Overview, overview
 from lakehouse_admin.status.replication import Replication, Standing
@@ -48,7 +49,7 @@ class _ControlPlane(Collector):
         """Yield the families, each with a sample a pipeline."""
         seen = [
             (pipeline.key, overview(pipeline, now=self._now, replication=self._replication))
-            for pipeline in Pipeline.objects.order_by("key")
+            for pipeline in Pipeline.objects.exclude(key=MAINTENANCE_KEY).order_by("key")
         ]
         yield from _health(seen)
         yield from _publications(seen)

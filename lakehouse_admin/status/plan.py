@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from etl.contracts.table import TableId
 from lakehouse_admin.actions.find_table import selected_tables, tables_of
 from lakehouse_admin.models import Pipeline, PipelineRun, PublicationRecord, StageRun, TableResult
-from lakehouse_admin.states import RunState, Stage, StageState
+from lakehouse_admin.states import DATA_STAGES, RunState, Stage, StageState
 from lakehouse_admin.status.promises import promised_seconds
 from lakehouse_admin.status.replication import Replication
 
@@ -103,7 +103,7 @@ def plan_run(pipeline: Pipeline, *, replication: Replication, prices: PriceBook,
     loaded = tables_of(run)
     newest = PublicationRecord.objects.first()
     plans = tuple(_table(table) for table in loaded)
-    stages = tuple(_stage(stage, run.tables) for stage in Stage)
+    stages = tuple(_stage(stage, run.tables) for stage in DATA_STAGES)
     moved = replication.durable_lsn > newest.source_lsn if newest else False
     return Plan(
         pipeline=pipeline,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lakehouse_admin.retry import POLICIES, Policy, Verdict
-from lakehouse_admin.states import ALERT, HEALTH_MEANINGS, PIPELINE, RUN, STAGE, TABLE, Machine, Stage
+from lakehouse_admin.states import ALERT, DATA_STAGES, HEALTH_MEANINGS, PIPELINE, RUN, STAGE, TABLE, Machine
 
 _HEAD = """\
 # States
@@ -14,12 +14,13 @@ Written by `manage.py lakehouse states` from `lakehouse_admin/states.py` and `re
 The code refuses every move that is not drawn here, and the database every value.
 
 A run passes through these stages, in order: {stages}. Quality and Gold go side by side.
+A run that maintains the lake has one stage of its own, Maintain.
 """
 
 
 def states_page() -> str:
     """Return the page as Markdown."""
-    stages = ", ".join(stage.label for stage in Stage)
+    stages = ", ".join(stage.label for stage in DATA_STAGES)
     parts = [_HEAD.format(stages=stages), *(_machine(machine) for machine in (RUN, STAGE, TABLE, PIPELINE, ALERT))]
     return "\n".join([*parts, _health(), _policies()])
 

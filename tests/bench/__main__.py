@@ -10,7 +10,7 @@ import sys
 from tests.bench import common, performance
 
 BENCHMARKS = ("seeding", "full_load", "pipeline", "incremental")
-BY_NAME = ("freshness", "large_transaction")
+BY_NAME = ("freshness", "large_transaction", "publications", "scale")
 """Minutes at a steady rate, or a machine of one's own: they run only when they are named."""
 
 

@@ -73,6 +73,17 @@ def keys(store: ObjectStore, prefix: str = "") -> list[str]:
     return [info.key for info in store.list(prefix)]
 
 
+def test_a_listing_begins_after_a_key(store: ObjectStore):
+    for key in ("a/1", "a/2", "a-b/1", "a/b/1", "a/b/2", "b/1", "c"):
+        store.put(key, b"x")
+    every = keys(store, "")
+    assert every == sorted(every)
+    for after in ("", "a", "a/", "a/1", "a/1x", "a/2", "a/b", "a/b/", "a/b/1", "a-b", "a-c", "a0", "b/1", "c", "d"):
+        for prefix in ("", "a", "a/", "a/b/", "b"):
+            found = [info.key for info in store.list(prefix, after=after)]
+            assert found == [key for key in every if key.startswith(prefix) and key > after], (prefix, after)
+
+
 def test_what_was_put_is_got(store: ObjectStore):
     store.put("public/orders/a.json", b"body")
     store.put("empty", b"")

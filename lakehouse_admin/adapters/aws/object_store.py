@@ -135,15 +135,22 @@ class S3Store:
         with body:
             yield cast("BinaryIO", _Download(body, key))
 
-    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+    def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
         """Yield objects in key order; see `ObjectStore.list`."""
         pages = self._client.get_paginator("list_objects_v2").paginate(
-            Bucket=self._bucket, Prefix=self._prefix + prefix, **self._owner
+            Bucket=self._bucket,
+            Prefix=self._prefix + prefix,
+            StartAfter=self._prefix + after,
+            **self._owner,
         )
         with _translated(prefix):
             for page in pages:
                 for entry in page.get("Contents", []):
-                    yield ObjectInfo(key=entry["Key"].removeprefix(self._prefix), size_bytes=entry["Size"])
+                    yield ObjectInfo(
+                        key=entry["Key"].removeprefix(self._prefix),
+                        size_bytes=entry["Size"],
+                        written_at=entry["LastModified"],
+                    )
 
     def delete(self, key: str) -> None:
         """Remove an object; see `ObjectStore.delete`."""

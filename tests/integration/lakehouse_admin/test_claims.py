@@ -17,7 +17,7 @@ from lakehouse_admin.actions.trigger_run import RunActiveError, trigger_run
 from lakehouse_admin.claim import LEASE, ClaimLostError, claim_run, holding, release
 from lakehouse_admin.flow import advance
 from lakehouse_admin.models import Pipeline, PipelineRun, PublicationRecord
-from lakehouse_admin.states import RunState, Stage, Trigger
+from lakehouse_admin.states import DATA_STAGES, RunState, Stage, Trigger
 from tests.fakes import RUNNING, FakeLakehouse
 from tests.integration.lakehouse_admin.conftest import NOW
 
@@ -167,7 +167,7 @@ class TestLostMessages:
         run.refresh_from_db()
         assert run.state == RunState.SUCCEEDED
 
-    @pytest.mark.parametrize("stage", list(Stage))
+    @pytest.mark.parametrize("stage", list(DATA_STAGES))
     def test_a_worker_killed_after_submitting_submits_nothing_twice(
         self, run: PipelineRun, lakehouse: FakeLakehouse, monkeypatch: pytest.MonkeyPatch, stage: Stage
     ):
@@ -211,7 +211,7 @@ class TestTriggers:
         refused = [outcome for outcome in outcomes if isinstance(outcome, RunActiveError)]
         assert len(refused) == 19
         assert PipelineRun.objects.count() == 1
-        assert PipelineRun.objects.get().stage_runs.count() == len(Stage)
+        assert PipelineRun.objects.get().stage_runs.count() == len(DATA_STAGES)
 
     def test_a_waiting_run_keeps_its_pipeline_busy(
         self, run: PipelineRun, pipeline: Pipeline, lakehouse: FakeLakehouse

@@ -25,6 +25,7 @@ from etl.silver.repair import Repaired
 from etl.silver.replay import Replayed
 from lakehouse_admin.actions.repair_tables import LakeBusyError, repair_tables
 from lakehouse_admin.cli import run as run_verb
+from lakehouse_admin.cli import run_events
 from lakehouse_admin.flow import advance
 from lakehouse_admin.lease import LAKE, LeaseLostError, take, withdraw
 from lakehouse_admin.models import AuditEntry, Lease, PipelineRun
@@ -117,8 +118,8 @@ class TestRun:
         assert LakehouseError.guidance in answer.out
 
     def test_without_a_worker_it_gives_up_and_keeps_the_run(self, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr(run_verb, "_HINT_AFTER", timedelta())
-        monkeypatch.setattr(run_verb, "_GIVE_UP_AFTER", timedelta(seconds=0.5))
+        monkeypatch.setattr(run_events, "_HINT_AFTER", timedelta())
+        monkeypatch.setattr(run_events, "_GIVE_UP_AFTER", timedelta(seconds=0.5))
 
         answer = Answer("run", "--wait")
 

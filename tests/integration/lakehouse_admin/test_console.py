@@ -22,7 +22,7 @@ from lakehouse_admin.admin import (
 )
 from lakehouse_admin.flow import advance
 from lakehouse_admin.models import Alert, AuditEntry, Pipeline, PipelineRun, PublicationRecord, TableState
-from lakehouse_admin.states import AlertState, PipelineState, RunState, Stage, TablePhase, Trigger
+from lakehouse_admin.states import DATA_STAGES, AlertState, PipelineState, RunState, TablePhase, Trigger
 from lakehouse_admin.status.replication import Replication, Standing
 from saas.models import User
 from tests.fakes import RUNNING, FakeLakehouse, failed, reconcile_result, succeeded
@@ -415,7 +415,7 @@ class TestPages:
     def test_a_run_shows_every_stage_and_table(self, staff: Client, published: PipelineRun):
         page = staff.get(reverse(RUN + "change", args=[published.pk])).text
 
-        for stage in Stage:
+        for stage in DATA_STAGES:
             assert f'data-stage="{stage.value}" data-state="succeeded"' in page
         assert 'data-table="orders" data-reconciliation="equal"' in page
         assert reverse(RUN + "live", args=[published.pk]) not in page
