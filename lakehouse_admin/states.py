@@ -323,6 +323,7 @@ class AlertRule(TextChoices):
     SLOT = "slot", "Replication slot at risk"
     DISK = "disk", "Disk nearly full"
     TABLE = "table", "Table failed"
+    COST = "cost", "Cost over budget"
 
 
 class EventLevel(TextChoices):

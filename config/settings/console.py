@@ -66,6 +66,7 @@ UNFOLD = {
                         "icon": "publish",
                         "link": reverse_lazy("admin:lakehouse_admin_publicationrecord_changelist"),
                     },
+                    {"title": "Costs", "icon": "payments", "link": reverse_lazy("costs")},
                     {"title": "Lineage", "icon": "account_tree", "link": reverse_lazy("lineage")},
                     {
                         "title": "Pipelines",

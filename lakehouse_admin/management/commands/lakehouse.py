@@ -15,6 +15,7 @@ from lakehouse_admin.cli import (
     check_source,
     checks,
     contract,
+    costs,
     follow,
     lineage,
     metrics,
@@ -66,6 +67,7 @@ VERBS: Mapping[str, Verb] = {
     "lineage": lineage,
     "metrics": metrics,
     "usage": usage,
+    "costs": costs,
     "verify-aws": verify_aws,
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,6 +11,7 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import URLPattern, reverse
 from django.utils import timezone
+from pytest_django import Settings
 
 from lakehouse_admin.actions.change_table import fail_table
 from lakehouse_admin.actions.watch import watch
@@ -64,7 +67,7 @@ def console_addresses(run: PipelineRun) -> list[str]:
     """Return every address of the console that is ours, its parameters filled in."""
     from django.contrib import admin
 
-    addresses = [reverse("admin:index"), reverse("queue")]
+    addresses = [reverse("admin:index"), reverse("queue"), reverse("costs")]
     for kind in (PipelineRunAdmin, PublicationAdmin, PipelineAdmin, TableStateAdmin, AlertAdmin, AuditEntryAdmin):
         model = next(model for model, registered in admin.site._registry.items() if type(registered) is kind)
         for pattern in admin.site._registry[model].get_urls():
@@ -298,7 +301,7 @@ class TestQueueAndPlan:
         page = staff.get(reverse(RUN + "run_now")).text
 
         assert "Publication 2" in page
-        assert "0.00 USD" in page
+        assert "Would cost on AWS about" in page
 
     def test_run_now_without_a_table_left_says_so(self, staff: Client):
         from lakehouse_admin.actions.change_table import skip_table
@@ -456,6 +459,37 @@ class TestPages:
         assert 'data-table="orders" data-reconciliation="different"' in page
         assert 'data-table="tenants" data-reconciliation="equal"' in page
 
+    def test_a_run_that_has_ended_shows_what_it_would_cost_on_aws(self, staff: Client, published: PipelineRun):
+        page = staff.get(reverse(RUN + "change", args=[published.pk])).text
+
+        total = sum(entry.amount for entry in published.costs.all())
+        assert f'data-cost="{total}"' in page
+        assert "Would cost on AWS: 0.06 USD" in page
+        assert "nobody charges for it" in page
+
+    @pytest.mark.usefixtures("published")
+    @pytest.mark.parametrize("by", ["service", "run", "table", "tenant"])
+    def test_the_costs_page_splits_the_month(self, staff: Client, by: str):
+        page = staff.get(reverse("costs"), {"month": "2026-11", "by": by}).text
+
+        (total,) = re.findall(r'data-total="([0-9.]+)"', page)
+        assert float(total) > 0
+        keys = {"service": "Glue", "run": "", "table": "orders", "tenant": "2"}
+        assert f'data-key="{keys[by]}"' in page
+        assert "AWS Price List" in page
+
+    @pytest.mark.parametrize("query", [{"month": "2026-13"}, {"month": "x"}, {"by": "nobody"}])
+    def test_costs_of_no_month_are_404(self, staff: Client, query: dict[str, str]):
+        assert staff.get(reverse("costs"), query).status_code == 404
+
+    def test_a_broken_price_book_is_said(self, staff: Client, settings: Settings):
+        settings.LAKEHOUSE = replace(settings.LAKEHOUSE, price_book=settings.LAKEHOUSE.home / "absent.toml")
+
+        page = staff.get(reverse("costs")).text
+
+        assert "cannot be read: No such file" in page
+        assert "LAKEHOUSE_PRICE_BOOK" in page
+
     def test_a_run_that_does_not_exist_is_404(self, staff: Client):
         assert staff.get(reverse(RUN + "live", args=[4711])).status_code == 404
         assert staff.get(reverse(RUN + "change", args=["x"])).status_code == 404
@@ -494,8 +528,9 @@ class TestPages:
 
         for address, queries in {
             reverse("admin:index"): 6,
-            reverse(RUN + "live", args=[published.pk]): 6,
-            reverse(RUN + "change", args=[published.pk]): 7,
+            reverse(RUN + "live", args=[published.pk]): 7,
+            reverse(RUN + "change", args=[published.pk]): 8,
+            reverse("costs"): 6,
         }.items():
             with django_assert_max_num_queries(session_and_user + queries):  # type: ignore[operator]
                 assert staff.get(address).status_code == 200
