@@ -13,6 +13,7 @@ from lakehouse_admin.models.pipeline_run import PipelineRun
 from lakehouse_admin.models.publication import PublicationRecord
 from lakehouse_admin.models.query_use import QueryUse
 from lakehouse_admin.models.run_event import RunEvent
+from lakehouse_admin.models.schedule import Schedule
 from lakehouse_admin.models.stage_run import StageRun
 from lakehouse_admin.models.table_result import TableResult
 from lakehouse_admin.models.table_state import TableState
@@ -31,6 +32,7 @@ __all__ = [
     "PublicationRecord",
     "QueryUse",
     "RunEvent",
+    "Schedule",
     "StageRun",
     "TableResult",
     "TableState",

@@ -21,6 +21,7 @@ from lakehouse_admin.admin import (
     PipelineAdmin,
     PipelineRunAdmin,
     PublicationAdmin,
+    ScheduleAdmin,
     TableStateAdmin,
 )
 from lakehouse_admin.flow import advance
@@ -68,7 +69,16 @@ def console_addresses(run: PipelineRun) -> list[str]:
     from django.contrib import admin
 
     addresses = [reverse("admin:index"), reverse("queue"), reverse("costs")]
-    for kind in (PipelineRunAdmin, PublicationAdmin, PipelineAdmin, TableStateAdmin, AlertAdmin, AuditEntryAdmin):
+    kinds = (
+        PipelineRunAdmin,
+        PublicationAdmin,
+        PipelineAdmin,
+        ScheduleAdmin,
+        TableStateAdmin,
+        AlertAdmin,
+        AuditEntryAdmin,
+    )
+    for kind in kinds:
         model = next(model for model, registered in admin.site._registry.items() if type(registered) is kind)
         for pattern in admin.site._registry[model].get_urls():
             if isinstance(pattern, URLPattern) and pattern.name:
@@ -503,14 +513,14 @@ class TestPages:
         assert "gold.daily_revenue" in page
         assert "0/18B4E10" in page
 
-    def test_a_pipeline_can_be_scheduled_and_paused(self, staff: Client, run: PipelineRun):
+    def test_a_pipeline_can_be_renamed_and_paused(self, staff: Client, run: PipelineRun):
         address = reverse("admin:lakehouse_admin_pipeline_change", args=[run.pipeline_id])
 
-        answer = staff.post(address, {"name": "Nightly", "state": "paused", "run_every_seconds": "3600"})
+        answer = staff.post(address, {"name": "Nightly", "state": "paused"})
 
         assert answer.status_code == 302
         pipeline = Pipeline.objects.get()
-        assert (pipeline.name, pipeline.state, pipeline.run_every_seconds) == ("Nightly", PipelineState.PAUSED, 3600)
+        assert (pipeline.name, pipeline.state) == ("Nightly", PipelineState.PAUSED)
         entry = AuditEntry.objects.get(action="pipeline_changed")
         assert entry.actor == "staff@lakeside.example"
         assert (entry.before["state"], entry.after["state"]) == ("active", "paused")
@@ -527,7 +537,7 @@ class TestPages:
         session_and_user = 2
 
         for address, queries in {
-            reverse("admin:index"): 6,
+            reverse("admin:index"): 7,
             reverse(RUN + "live", args=[published.pk]): 7,
             reverse(RUN + "change", args=[published.pk]): 8,
             reverse("costs"): 6,
