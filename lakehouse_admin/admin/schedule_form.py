@@ -71,12 +71,14 @@ class ScheduleForm(forms.ModelForm):  # type: ignore[type-arg]  # generic to the
         crontab, interval = self.instance.crontab, self.instance.interval
         self._before = (crontab, interval, self.instance.is_enabled)
         if crontab is not None:
-            self.initial |= {
-                "cron": " ".join(getattr(crontab, name) for name in _FIELDS),
-                "time_zone": str(crontab.timezone),
-            }
+            self.initial.update(
+                {
+                    "cron": " ".join(getattr(crontab, name) for name in _FIELDS),
+                    "time_zone": str(crontab.timezone),
+                }
+            )
         if interval is not None:
-            self.initial |= {"every": interval.every, "period": interval.period}
+            self.initial.update({"every": interval.every, "period": interval.period})
         self.initial["resync"] = ", ".join(self.instance.tables)
 
     def clean(self) -> dict[str, Any]:
@@ -115,7 +117,8 @@ class ScheduleForm(forms.ModelForm):  # type: ignore[type-arg]  # generic to the
             schedule.pipeline = Pipeline.objects.default()
         if (schedule.crontab, schedule.interval, schedule.is_enabled) != self._before:
             schedule.begins_at = timezone.now()
-        return super().save(commit)
+        saved: Schedule = super().save(commit)
+        return saved
 
     def _checked(self, cron: str, zone: str) -> str:
         try:

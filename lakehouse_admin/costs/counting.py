@@ -72,7 +72,7 @@ def stage_use(stage: Stage, spent: Spent, moved: Moved) -> dict[str, Decimal]:
         case Stage.GOLD:
             writes = (1 + _METADATA_FILES) * moved.models
             reads, kept_bytes = moved.partitions + _METADATA_READS * moved.tables, 0
-        case Stage.PUBLISH:
+        case _:  # Publishing is a row in PostgreSQL.
             return {}
     return {"glue.dpu_hour": _dpu_hours(spent), **_stored(writes=writes, reads=reads, kept_bytes=kept_bytes)}
 

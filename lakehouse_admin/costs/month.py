@@ -89,7 +89,7 @@ def month_costs(month: date, *, by: By, prices: PriceBook, now: datetime) -> Mon
         case By.TABLE:
             parts = _shared(month, CostShare.Kind.TABLE, prices, standing)
             _add(parts, "", sum(asked.values(), Decimal(0)))
-        case By.TENANT:
+        case _:
             parts = _shared(month, CostShare.Kind.TENANT, prices, standing)
             for tenant, amount in asked.items():
                 _add(parts, tenant, amount)

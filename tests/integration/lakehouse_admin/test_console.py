@@ -337,9 +337,9 @@ class TestQueueAndPlan:
         run.refresh_from_db()
         assert run.state == RunState.FAILED
 
-        assert staff.post(address, {"threads": "2", "memory_limit_bytes": ""}).status_code == 302
+        assert staff.post(address, {"threads": "200", "memory_limit_bytes": ""}).status_code == 302
         run.refresh_from_db()
-        assert run.settings == {"threads": 2}
+        assert run.settings == {"threads": 200}
 
 
 class TestAlerts:
@@ -468,6 +468,23 @@ class TestPages:
 
         assert 'data-table="orders" data-reconciliation="different"' in page
         assert 'data-table="tenants" data-reconciliation="equal"' in page
+
+    def test_run_now_takes_settings_that_were_changed_and_records_them(self, staff: Client, published: PipelineRun):
+        address = reverse(RUN + "run_now")
+        page = staff.get(address).text
+        assert 'name="memory_limit_bytes" value="2147483648"' in page
+
+        refused = staff.post(address, {"threads": "0"})
+        assert refused.status_code == 400
+        assert "greater than or equal to 1" in refused.text
+        staff.post(address, {"threads": "200", "memory_limit_bytes": "2147483648"})
+
+        run = PipelineRun.objects.first()
+        assert run is not None
+        assert run.pk != published.pk
+        assert run.settings == {"threads": 200}, "the other was left as it is installed"
+        assert AuditEntry.objects.get(action="run_requested", subject=str(run.pk)).after["settings"] == {"threads": 200}
+        assert "threads 200" in staff.get(reverse(RUN + "change", args=[run.pk])).text
 
     def test_a_run_that_has_ended_shows_what_it_would_cost_on_aws(self, staff: Client, published: PipelineRun):
         page = staff.get(reverse(RUN + "change", args=[published.pk])).text
