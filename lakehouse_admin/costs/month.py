@@ -143,7 +143,7 @@ def _add(parts: dict[str, Decimal], key: str, amount: Decimal) -> None:
 
 _NOBODYS: Mapping[By, str] = {
     By.SERVICE: "Other",
-    By.RUN: "Between runs, and for questions",
+    By.RUN: "Between runs, and questions",
     By.TABLE: "Not by table",
     By.TENANT: "No tenant known",
 }
