@@ -20,7 +20,8 @@ def keep_schedules(apps, schema_editor):
             interval = intervals.create(every=seconds, period='seconds')
         last = pipeline.runs.order_by('-requested_at').first()
         begins_at = last.requested_at if last else timezone.now() - timedelta(seconds=seconds)
-        schedules.create(name=pipeline.name, pipeline=pipeline, interval=interval, begins_at=begins_at)
+        kind = 'maintenance' if pipeline.key == 'maintenance' else 'pipeline'
+        schedules.create(name=pipeline.name, pipeline=pipeline, kind=kind, interval=interval, begins_at=begins_at)
 
 
 def restore_intervals(apps, schema_editor):
@@ -28,7 +29,7 @@ def restore_intervals(apps, schema_editor):
     alias = schema_editor.connection.alias
     schedules = apps.get_model('lakehouse_admin', 'Schedule').objects.using(alias)
     found = {}
-    for schedule in schedules.filter(kind='pipeline', is_enabled=True, interval__isnull=False):
+    for schedule in schedules.exclude(kind='resync').filter(is_enabled=True, interval__isnull=False):
         every = timedelta(**{schedule.interval.period: schedule.interval.every})
         seconds = max(1, int(every.total_seconds()))
         found[schedule.pipeline_id] = min(seconds, found.get(schedule.pipeline_id, seconds))

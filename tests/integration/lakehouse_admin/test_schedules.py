@@ -278,19 +278,25 @@ class TestTheMigration:
             pipelines = old.get_model("lakehouse_admin", "Pipeline").objects.using("scratch")
             pipeline = pipelines.create(key="nightly", name="Nightly", run_every_seconds=5400)
             pipelines.create(key="by-hand", name="By hand")
+            pipelines.create(key="maintenance", name="Upkeep", run_every_seconds=60)
             runs = old.get_model("lakehouse_admin", "PipelineRun").objects.using("scratch")
             runs.create(pipeline=pipeline, trigger="schedule", requested_at=NOW, state="succeeded", request_key="a")
 
             executor = MigrationExecutor(scratch)
             new = executor.migrate(after).apps
-            (schedule,) = new.get_model("lakehouse_admin", "Schedule").objects.using("scratch").all()
+            schedule, upkeep = new.get_model("lakehouse_admin", "Schedule").objects.using("scratch").all()
+            assert (upkeep.kind, upkeep.interval.every) == ("maintenance", 60)
             assert (schedule.name, schedule.interval.every, schedule.interval.period) == ("Nightly", 5400, "seconds")
             assert (schedule.kind, schedule.begins_at, schedule.is_enabled) == ("pipeline", NOW, True)
 
             executor = MigrationExecutor(scratch)
             back = executor.migrate(before).apps
             restored = back.get_model("lakehouse_admin", "Pipeline").objects.using("scratch")
-            assert dict(restored.values_list("key", "run_every_seconds")) == {"nightly": 5400, "by-hand": None}
+            assert dict(restored.values_list("key", "run_every_seconds")) == {
+                "nightly": 5400,
+                "by-hand": None,
+                "maintenance": 60,
+            }
         finally:
             scratch.close()
             del connections.databases["scratch"]
