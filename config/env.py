@@ -16,6 +16,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields, replace
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
@@ -202,6 +203,12 @@ def _positive(text: str) -> int:
     return int(text)
 
 
+def _money(text: str) -> Decimal:
+    if not re.fullmatch(r"[0-9]+(\.[0-9]{1,2})?", text) or Decimal(text) == 0:
+        raise ValueError("must be an amount above zero, such as 150 or 12.50")
+    return Decimal(text)
+
+
 def _slot_name(text: str) -> str:
     if not _SLOT_NAME.fullmatch(text):
         raise ValueError("must be 1 to 63 lower-case letters, digits and underscores")
@@ -217,7 +224,7 @@ def _choice(kind: type[StrEnum]) -> Callable[[str], StrEnum]:
     return parse
 
 
-def _folder(text: str) -> Path:
+def _path(text: str) -> Path:
     return (PROJECT / Path(text).expanduser()).resolve()
 
 
@@ -225,7 +232,7 @@ def _lake_uri(text: str) -> str:
     scheme = urlsplit(text).scheme
     if scheme not in {"", "s3"}:
         raise ValueError("must be a folder or start with s3://")
-    return text if scheme else str(_folder(text))
+    return text if scheme else str(_path(text))
 
 
 def _s3_uri(text: str) -> str:
@@ -259,7 +266,7 @@ class LakehouseEnv:
 
     environment: Environment = _variable("LAKEHOUSE_ENV", _choice(Environment), default=Environment.DEVELOPMENT)
     backend: Backend = _variable("LAKEHOUSE_BACKEND", _choice(Backend), default=Backend.EMBEDDED)
-    home: Path = _variable("LAKEHOUSE_HOME", _folder, default=PROJECT / "var")
+    home: Path = _variable("LAKEHOUSE_HOME", _path, default=PROJECT / "var")
     """Holds run/, private/, postgres/, valkey/, lake/, jobs/, log/ and bench/."""
     lake_uri: str = _variable("LAKEHOUSE_LAKE_URI", _lake_uri, default="")
     """Root of bronze and the warehouse; `<home>/lake` unless set."""
@@ -283,6 +290,11 @@ class LakehouseEnv:
     alert_webhook_secret: str | None = _variable("LAKEHOUSE_ALERT_WEBHOOK_SECRET", _token, secret=True)
     alert_lag_bytes: int = _variable("LAKEHOUSE_ALERT_LAG_BYTES", _positive, default=_GIBIBYTE // 4)
     alert_disk_bytes: int = _variable("LAKEHOUSE_ALERT_DISK_BYTES", _positive, default=2 * _GIBIBYTE)
+    price_book: Path | None = _variable("LAKEHOUSE_PRICE_BOOK", _path)
+    budget_run: Decimal | None = _variable("LAKEHOUSE_BUDGET_RUN", _money)
+    """In the price book's currency."""
+    budget_month: Decimal | None = _variable("LAKEHOUSE_BUDGET_MONTH", _money)
+    """In the price book's currency."""
     metrics_token: str | None = _variable("LAKEHOUSE_METRICS_TOKEN", _token, secret=True)
     """Whoever sends it may read `/metrics`."""
     supervised: bool = _variable("LAKEHOUSE_SUPERVISED", _boolean, default=False)

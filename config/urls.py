@@ -9,6 +9,7 @@ from django.urls import include, path
 from config.health import healthz, readyz
 from config.home import home
 from config.metrics import metrics
+from lakehouse_admin.admin.costs import costs
 from lakehouse_admin.admin.lineage import lineage
 from lakehouse_admin.admin.queue import queue
 
@@ -20,6 +21,7 @@ urlpatterns = [
     path("readyz", readyz, name="readyz"),
     path("metrics", metrics, name="metrics"),
     path("admin/queue/", admin.site.admin_view(queue), name="queue"),
+    path("admin/costs/", admin.site.admin_view(costs), name="costs"),
     path("admin/lineage/", admin.site.admin_view(lineage), name="lineage"),
     path("admin/", admin.site.urls),
     path("api/v1/", include("saas.api.urls")),

@@ -26,6 +26,7 @@ from etl.ports.job_runner import JobHungError
 from lakehouse_admin.actions.publish import publish
 from lakehouse_admin.actions.settle_tables import settle_tables
 from lakehouse_admin.claim import Claim, ClaimLostError, claim_run, holding, release
+from lakehouse_admin.costs.record import record_costs
 from lakehouse_admin.lease import LAKE, Held, ask_for, keep, run_holder, take, withdraw
 from lakehouse_admin.models import PipelineRun, StageRun, TableResult
 from lakehouse_admin.record_checks import record_checks
@@ -206,7 +207,9 @@ def _record(claim: Claim, attempt: StageRun, outcome: Outcome, lakehouse: Lakeho
         outcome = _end_hung(attempt, lakehouse, outcome, now)
     if isinstance(outcome, Working):
         with holding(claim):
-            StageRun.objects.filter(pk=attempt.pk).update(progress=outcome.progress, polled_at=now)
+            StageRun.objects.filter(pk=attempt.pk).update(
+                progress=outcome.progress, usage=dict(outcome.usage), polled_at=now
+            )
         return _poll_delay_seconds(attempt, now)
     if isinstance(outcome, Done):
         try:
@@ -274,7 +277,9 @@ def _record_done(run: PipelineRun, attempt: StageRun, done: Done, now: datetime)
     stage = Stage(attempt.stage)
     if stage is Stage.PUBLISH and run.state != RunState.RUNNING:
         return  # Cancelled while pinning: the next step ends it, nothing is published.
-    transition(attempt, to=StageState.SUCCEEDED, result=done.result, polled_at=now, finished_at=now)
+    transition(
+        attempt, to=StageState.SUCCEEDED, result=done.result, usage=dict(done.usage), polled_at=now, finished_at=now
+    )
     _record_tables(run, done.tables)
     record_checks(run, stage, done.checks, at=now)
     if done.run:
@@ -284,8 +289,10 @@ def _record_done(run: PipelineRun, attempt: StageRun, done: Done, now: datetime)
     if stage is Stage.PUBLISH:
         publish(run=run, pins=cast("Sequence[Facts]", done.result["pins"]), now=now)
         settle_tables(run, now=now)
+        record_costs(run, now=now)
     if stage is Stage.MAINTAIN and run.state == RunState.RUNNING:
         transition(run, to=RunState.SUCCEEDED, finished_at=now)
+        record_costs(run, now=now)
 
 
 def _record_tables(run: PipelineRun, tables: Mapping[str, Facts]) -> None:
@@ -305,6 +312,7 @@ def _record_failure(run: PipelineRun, attempt: StageRun, failure: Failure, now: 
         exit_reason=failure.exit_reason,
         log_tail=failure.log_tail,
         result=failure.result,
+        usage=dict(failure.usage) or attempt.usage,
     )
     _record_tables(run, failure.tables)
     record_checks(run, stage, failure.checks, at=now)
@@ -347,6 +355,7 @@ def _record_failure(run: PipelineRun, attempt: StageRun, failure: Failure, now: 
     verdict = "The run waits for you" if waits else "The run has failed"
     record_event(run, name, f"{verdict}. {guidance}", at=now, stage=stage, level=EventLevel.ERROR)
     settle_tables(run, now=now)
+    record_costs(run, now=now)
 
 
 def _cancel(claim: Claim, run: PipelineRun, lakehouse: Lakehouse, now: datetime) -> float | None:
@@ -360,6 +369,7 @@ def _cancel(claim: Claim, run: PipelineRun, lakehouse: Lakehouse, now: datetime)
         transition(held, to=RunState.CANCELLED, finished_at=now)
         record_event(held, "run_cancelled", f"Stopped. {what_was_kept(held)}", at=now)
         settle_tables(held, now=now)
+        record_costs(held, now=now)
     return None
 
 

@@ -115,7 +115,7 @@ PIPELINE = Machine(
     title="Pipeline",
     first=PipelineState.ACTIVE,
     meanings={
-        PipelineState.ACTIVE: "Its schedule, if it has one, starts runs.",
+        PipelineState.ACTIVE: "Its schedules, if it has any, start runs.",
         PipelineState.PAUSED: "Only a person starts runs.",
     },
     moves={
@@ -217,6 +217,14 @@ class Trigger(TextChoices):
     MAINTENANCE = "maintenance", "Maintenance"
 
 
+class ScheduleKind(TextChoices):
+    """What a schedule starts; `lakehouse_admin.schedules.starters` says how."""
+
+    PIPELINE = "pipeline", "Run of the pipeline"
+    RESYNC = "resync", "Resync of tables"
+    MAINTENANCE = "maintenance", "Maintenance of the lake"
+
+
 PRIORITIES: Mapping[Trigger, int] = {
     Trigger.RESYNC: 40,
     Trigger.CONSOLE: 30,
@@ -292,9 +300,9 @@ class Health(TextChoices):
 HEALTH_MEANINGS: Mapping[Health, str] = {
     Health.FAILING: "The newest run failed or waits for a person, a table failed, or the replicator did.",
     Health.STUCK: "A run or the replicator is at work but gets no further, or has fallen silent.",
-    Health.LATE: "What readers see is older than a gold table promises, or than twice the schedule's interval.",
+    Health.LATE: "What readers see is older than a gold table promises, or than twice the time between scheduled runs.",
     Health.UNKNOWN: "Nothing has been published yet, so there is nothing to judge by.",
-    Health.PAUSED: "The schedule is paused.",
+    Health.PAUSED: "The pipeline is paused: no schedule of it starts anything.",
     Health.RUNNING: "A run is on its way.",
     Health.IDLE: "All that the source committed is published; it has been proven to have nothing new.",
     Health.HEALTHY: "The newest run was reconciled with the source and published.",
@@ -336,6 +344,7 @@ class AlertRule(TextChoices):
     SLOT = "slot", "Replication slot at risk"
     DISK = "disk", "Disk nearly full"
     TABLE = "table", "Table failed"
+    COST = "cost", "Cost over budget"
 
 
 class EventLevel(TextChoices):

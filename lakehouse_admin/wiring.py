@@ -24,7 +24,8 @@ from lakehouse_admin.adapters.embedded.job_runner import ChildProcessRunner
 from lakehouse_admin.adapters.embedded.object_store import DirectoryStore
 from lakehouse_admin.adapters.embedded.replicator import JobReplicator
 from lakehouse_admin.adapters.embedded.warm_start import WarmStart
-from lakehouse_admin.status.plan import FreeOfCharge, PriceBook
+from lakehouse_admin.costs.metered_queries import MeteredQueries
+from lakehouse_admin.costs.prices import PriceBook, current_prices
 from lakehouse_admin.status.publications import RecordedPublications
 from lakehouse_admin.status.replication import Replication, replication_now
 
@@ -81,12 +82,12 @@ def lakehouse() -> Lakehouse:
 
 @functools.cache
 def query_engine() -> QueryEngine:
-    """Return the engine that answers dashboards (`settings.QUERY_ENGINE`); one a process."""
+    """Return the engine that answers dashboards (`settings.QUERY_ENGINE`), metered; one a process."""
     if settings.AWS is not None:
-        return aws_backend().queries
+        return MeteredQueries(aws_backend().queries, is_charged=True, clock=timezone.now)
     from lakehouse_admin.adapters.embedded.query_engine import DuckDBQueryEngine  # noqa: PLC0415 - as above
 
-    return DuckDBQueryEngine(lake_config())
+    return MeteredQueries(DuckDBQueryEngine(lake_config()), is_charged=False, clock=timezone.now)
 
 
 def bronze() -> ObjectStore:
@@ -146,8 +147,12 @@ def replication(*, now: datetime) -> Replication:
 
 
 def price_book() -> PriceBook:
-    """Return what the chosen backend charges."""
-    return FreeOfCharge()
+    """Return what the chosen backend charges, or for the embedded one what AWS would.
+
+    Raises:
+        PriceBookError: The file of LAKEHOUSE_PRICE_BOOK is missing or wrong.
+    """
+    return current_prices()
 
 
 def following() -> Following:

@@ -243,7 +243,18 @@ def _file(table: TableId, rows: int) -> FileManifest:
 
 def silver_result(tables: Mapping[str, int], *, rejects: int = 0) -> dict[str, Any]:
     """Return what ``bronze_to_silver`` reports."""
-    return {"tables": [{"table": name, "rows": rows - rejects, "rejects": rejects} for name, rows in tables.items()]}
+    return {
+        "tables": [
+            {
+                "table": name,
+                "rows": rows - rejects,
+                "rejects": rejects,
+                "size_bytes": rows * 20,
+                "tenant_rows": {"1": rows - rows // 3, "2": rows // 3},
+            }
+            for name, rows in tables.items()
+        ]
+    }
 
 
 def reconcile_result(tables: Mapping[str, int], *, different: Sequence[str] = ()) -> dict[str, Any]:

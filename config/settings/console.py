@@ -66,10 +66,16 @@ UNFOLD = {
                         "icon": "publish",
                         "link": reverse_lazy("admin:lakehouse_admin_publicationrecord_changelist"),
                     },
+                    {"title": "Costs", "icon": "payments", "link": reverse_lazy("costs")},
                     {"title": "Lineage", "icon": "account_tree", "link": reverse_lazy("lineage")},
                     {
-                        "title": "Pipelines",
+                        "title": "Schedules",
                         "icon": "schedule",
+                        "link": reverse_lazy("admin:lakehouse_admin_schedule_changelist"),
+                    },
+                    {
+                        "title": "Pipelines",
+                        "icon": "linear_scale",
                         "link": reverse_lazy("admin:lakehouse_admin_pipeline_changelist"),
                     },
                     {

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar, Protocol
@@ -67,6 +67,8 @@ class LoadStatus:
     log_tail: str = ""
     heartbeat_at: datetime | None = None
     """When the load last showed life; None if it cannot."""
+    usage: Mapping[str, float] = field(default_factory=dict)
+    """What its job has used so far that costs money, as `JobStatus.usage`."""
 
 
 class Replicator(Protocol):

@@ -8,7 +8,7 @@ stands. Rows that do not conform go to ``quarantine.<table>``, as they came.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -55,6 +55,8 @@ class AppliedTable:
     """Rows dropped because a newer one has their key."""
     size_bytes: int
     """Of silver's data files."""
+    tenant_rows: Mapping[str, int]
+    """Rows of silver's data files by tenant's number; empty if the table is not kept by tenant."""
     snapshot_id: int
     seconds: float
     unchanged: bool
@@ -126,10 +128,17 @@ def apply_load(catalog: Catalog, connection: duckdb.DuckDBPyConnection, loaded: 
         rejects=rejects,
         duplicates=loaded.rows - rows - rejects,
         size_bytes=int(now["total-files-size"]),
+        tenant_rows=tenant_rows(table),
         snapshot_id=snapshot.snapshot_id,
         seconds=time.perf_counter() - started,
         unchanged=standing == load.load_id,
     )
+
+
+def tenant_rows(table: Table) -> dict[str, int]:
+    """Count the rows of a table's data files by tenant's number; empty if it is not kept by tenant."""
+    by_partition = live_files(table).data_by_partition
+    return {str(tenant): _rows(files) for tenant, files in by_partition.items() if tenant is not None}
 
 
 def _write_good_rows(

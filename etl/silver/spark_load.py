@@ -17,7 +17,7 @@ from etl.engine.sql import identifier
 from etl.engine.tables import ensure_table, load_table, summary
 from etl.engine.types import iceberg_schema
 from etl.ports.catalog import TableMissingError
-from etl.silver.apply import AppliedTable, StaleLoadError
+from etl.silver.apply import AppliedTable, StaleLoadError, tenant_rows
 from etl.silver.conform import REASON_COLUMN, conformed, latest, reasons
 from etl.silver.evolve import FILLS, evolve, new_table_properties, silver_schema
 from etl.silver.load import OPERATIONS, LoadedTable
@@ -88,6 +88,7 @@ def apply_load_on_spark(lake: SparkLake, loaded: LoadedTable) -> AppliedTable:
         rejects=found,
         duplicates=loaded.rows - rows - found,
         size_bytes=int(now["total-files-size"]),
+        tenant_rows=tenant_rows(table),
         snapshot_id=snapshot.snapshot_id,
         seconds=time.perf_counter() - started,
         unchanged=standing == load.load_id,

@@ -12,6 +12,8 @@ from django.conf import settings
 from lakehouse_admin.alerts.deliver import Receivers, deliver_due
 from lakehouse_admin.alerts.evaluate import Route, evaluate
 from lakehouse_admin.alerts.rules import Limits, findings, undecided
+from lakehouse_admin.costs.budget import Budgets, overspent
+from lakehouse_admin.costs.prices import current_prices
 from lakehouse_admin.models import AlertDelivery, Pipeline
 from lakehouse_admin.status.overview import overview
 from lakehouse_admin.status.replication import Replication
@@ -21,7 +23,9 @@ def watch(*, replication: Replication, now: datetime) -> None:
     """Evaluate every rule and send what is due. What cannot be sent is tried again by a later call."""
     limits = Limits(lag_bytes=settings.LAKEHOUSE.alert_lag_bytes, left_bytes=settings.LAKEHOUSE.alert_disk_bytes)
     now_so = overview(Pipeline.objects.default(), now=now, replication=replication)
-    found = findings(now_so, limits=limits, disk_free_bytes=_disk_free_bytes())
+    budgets = Budgets(run=settings.LAKEHOUSE.budget_run, month=settings.LAKEHOUSE.budget_month)
+    spent = overspent(now_so.runs, budgets, prices=current_prices(), now=now)
+    found = findings(now_so, limits=limits, disk_free_bytes=_disk_free_bytes(), spent=spent)
     evaluate(found, routes=_routes(), now=now, undecided=undecided(now_so))
     receivers = Receivers(
         webhooks=settings.LAKEHOUSE.alert_webhooks, secret=settings.LAKEHOUSE.alert_webhook_secret or ""

@@ -1,4 +1,4 @@
-"""The staff console: an overview, runs, tables, alerts, publications, pipelines and the audit log."""
+"""The staff console: an overview, runs, tables, alerts, publications, pipelines, schedules and the audit log."""
 
 from django.contrib import admin
 
@@ -7,6 +7,7 @@ from lakehouse_admin.admin.audit import AuditEntryAdmin
 from lakehouse_admin.admin.pipeline import PipelineAdmin
 from lakehouse_admin.admin.publication import PublicationAdmin
 from lakehouse_admin.admin.run import PipelineRunAdmin
+from lakehouse_admin.admin.schedule import ScheduleAdmin
 from lakehouse_admin.admin.table import TableStateAdmin
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "PipelineAdmin",
     "PipelineRunAdmin",
     "PublicationAdmin",
+    "ScheduleAdmin",
     "TableStateAdmin",
 ]
 

@@ -1,4 +1,4 @@
-"""Pipelines: what travels, and how often."""
+"""Pipelines: what travels."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from lakehouse_admin.transition import transition
 
 @admin.register(Pipeline)
 class PipelineAdmin(ModelAdmin):  # type: ignore[misc]  # the package is untyped
-    """Schedule and pause; a pipeline itself is made by the product."""
+    """Rename and pause; a pipeline itself is made by the product, its schedules are rows of their own."""
 
-    list_display = ("name", "shown_state", "run_every_seconds")
-    fields = ("key", "name", "state", "run_every_seconds", "tables", "created_at")
+    list_display = ("name", "shown_state")
+    fields = ("key", "name", "state", "tables", "created_at")
     readonly_fields = ("key", "tables", "created_at")
 
     @display(description="State", ordering="state")  # type: ignore[untyped-decorator]
@@ -44,8 +44,8 @@ class PipelineAdmin(ModelAdmin):  # type: ignore[misc]  # the package is untyped
             if "state" in form.changed_data:
                 wanted, obj.state = PipelineState(obj.state), form.initial["state"]
                 transition(obj, to=wanted)
-            obj.save(update_fields=["name", "run_every_seconds"])
-            changed = [name for name in ("name", "state", "run_every_seconds") if name in form.changed_data]
+            obj.save(update_fields=["name"])
+            changed = [name for name in ("name", "state") if name in form.changed_data]
             if changed:
                 record_audit(
                     "pipeline_changed",

@@ -143,8 +143,9 @@ class PipelineRunAdmin(ReadOnlyAdmin):
         return response
 
     def run_now(self, request: HttpRequest) -> HttpResponse:
-        """Start a run, after asking."""
+        """Start a run, after asking, with settings of its own if they are changed."""
         pipeline = Pipeline.objects.default()
+        form = RunSettingsForm(request.POST if request.method == "POST" else None)
         consequence = (
             f"“{pipeline.name}” copies every selected table from the source, checks it, computes gold "
             "and publishes it to all tenants. Until then, readers keep what they see."
@@ -154,16 +155,21 @@ class PipelineRunAdmin(ReadOnlyAdmin):
             consequence=consequence,
             permission=OPERATE,
             back=reverse(_LIST),
+            form=form,
             context={"opts": self.opts, **_planned(pipeline)},
         )
-        return ask(
-            request,
-            question,
-            act=lambda user: _asked(
-                question,
-                trigger_run(pipeline=pipeline, trigger=Trigger.CONSOLE, now=timezone.now(), requested_by=user),
-            ),
-        )
+
+        def act(user: AbstractBaseUser) -> Done:
+            started = trigger_run(
+                pipeline=pipeline,
+                trigger=Trigger.CONSOLE,
+                now=timezone.now(),
+                requested_by=user,
+                settings=form.chosen(),
+            )
+            return _asked(question, started)
+
+        return ask(request, question, act=act)
 
     def cancel(self, request: HttpRequest, run_id: int) -> HttpResponse:
         """Cancel a run, after asking."""

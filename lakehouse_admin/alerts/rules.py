@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from lakehouse_admin.costs.budget import Overspent
+from lakehouse_admin.costs.money import shown
 from lakehouse_admin.models import PipelineRun
 from lakehouse_admin.states import MOVING_RUN_STATES, AlertRule, EventLevel, Health, RunState, TablePhase
 from lakehouse_admin.status.overview import Overview
@@ -43,15 +45,19 @@ class Limits:
     """Of the lake's disk, or of the log that the slot may keep."""
 
 
-def findings(overview: Overview, *, limits: Limits, disk_free_bytes: int | None) -> tuple[Finding, ...]:
+def findings(
+    overview: Overview, *, limits: Limits, disk_free_bytes: int | None, spent: Sequence[Overspent] = ()
+) -> tuple[Finding, ...]:
     """Apply every rule.
 
     Args:
         overview: The pipeline now.
         limits: The installation's.
         disk_free_bytes: What the lake's disk has left; None if it has no end.
+        spent: What costs more than its budget.
     """
     found = [*_runs(overview), *_tables(overview), *_promises(overview), *_replication(overview, limits)]
+    found += [_over_budget(each) for each in spent]
     if disk_free_bytes is not None and disk_free_bytes < limits.left_bytes:
         found.append(
             Finding(
@@ -173,6 +179,19 @@ def _replication(overview: Overview, limits: Limits) -> Iterator[Finding]:
             detail=f"It may write {_size(now.log_left_bytes)} more.",
             guidance="Let the replicator catch up, or raise max_slot_wal_keep_size; a lost slot means a new full load.",
         )
+
+
+def _over_budget(spent: Overspent) -> Finding:
+    currency = spent.prices.currency
+    costs = "costs" if spent.prices.is_charged else "would cost, on AWS,"
+    return Finding(
+        rule=AlertRule.COST,
+        subject=spent.subject,
+        title=f"{spent.what} {costs} {shown(spent.amount)} {currency}: more than the budget of {spent.budget:,}",
+        detail=f"At {spent.prices.origin}.",
+        guidance="`manage.py lakehouse costs --by run` shows the dearest; run less often, or raise the budget.",
+        level=EventLevel.WARNING,
+    )
 
 
 def _size(size_bytes: int) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from etl.gold.compile import load_models
-from etl.gold.model import GoldModel
 from lakehouse_admin.cli.verb import SUCCESS, Output
-from lakehouse_admin.status.metrics_page import metrics_page
+
+if TYPE_CHECKING:
+    from etl.gold.model import GoldModel
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -21,6 +22,9 @@ def handle(options: Mapping[str, object], output: Output) -> int:  # noqa: ARG00
     Raises:
         ModelError: A model file is wrong; the message says where and what to write instead.
     """
+    from etl.gold.compile import load_models  # noqa: PLC0415 - the other verbs start quicker
+    from lakehouse_admin.status.metrics_page import metrics_page  # noqa: PLC0415
+
     models = load_models()
     if output.as_json:
         output.document([_definition(model) for model in models])

@@ -57,7 +57,7 @@ def _print(plan: Plan, output: Output) -> None:
     )
     if plan.waits_behind:
         output.lines(f"Waits for {', '.join(str(run) for run in plan.waits_behind)}.")
-    output.lines(f"Costs {plan.cost} {plan.currency}.")
+    output.lines(plan.cost.sentence)
 
 
 def _count(number: int | None) -> str:

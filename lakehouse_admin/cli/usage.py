@@ -8,7 +8,6 @@ from datetime import date
 from decimal import Decimal
 from typing import ClassVar, cast
 
-from etl.engine.pinned import pinned_rows
 from etl.errors import OperatorError
 from lakehouse_admin.cli.verb import SUCCESS, Output
 from lakehouse_admin.status.publications import RecordedPublications
@@ -39,6 +38,8 @@ def handle(options: Mapping[str, object], output: Output) -> int:
         UsageMissingError: Nothing is published yet, or by an older version.
         SnapshotGoneError: Files of the publication are missing.
     """
+    from etl.engine.pinned import pinned_rows  # noqa: PLC0415 - the other verbs start quicker
+
     publication = RecordedPublications().current()
     pins = {pin.table: pin for pin in publication.pins} if publication else {}
     if TABLE not in pins:

@@ -1,4 +1,4 @@
-"""A pipeline: which tables travel, and how often."""
+"""A pipeline: which tables travel."""
 
 from __future__ import annotations
 
@@ -25,16 +25,13 @@ class PipelineManager(models.Manager["Pipeline"]):
 
 
 class Pipeline(models.Model):
-    """Tables plus a schedule. A passage of its data is a `PipelineRun`."""
+    """Tables that travel together. A passage of their data is a `PipelineRun`; a `Schedule` starts them."""
 
     key = models.SlugField(max_length=63, unique=True)
     name = models.CharField(max_length=200)
     state = models.CharField(max_length=20, choices=PipelineState.choices, default=PipelineState.ACTIVE)
     tables = models.JSONField(
         default=list, blank=True, help_text="Source tables as schema.name; empty means every selected table."
-    )
-    run_every_seconds = models.PositiveIntegerField(
-        null=True, blank=True, help_text="Start a run this long after the last one began; empty means by hand only."
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -46,10 +43,6 @@ class Pipeline(models.Model):
         constraints = [
             models.CheckConstraint(
                 name="lakehouse_pipelines_state", condition=models.Q(state__in=values(PipelineState))
-            ),
-            models.CheckConstraint(
-                name="lakehouse_pipelines_run_every_seconds",
-                condition=models.Q(run_every_seconds__isnull=True) | models.Q(run_every_seconds__gte=1),
             ),
         ]
 

@@ -26,6 +26,7 @@ class StageRun(models.Model):
     job_id = models.CharField(max_length=200, blank=True)
     progress = models.JSONField(default=dict, blank=True)
     result = models.JSONField(default=dict, blank=True)
+    usage = models.JSONField(default=dict, blank=True, help_text="What its backend metered, by unit.")
     error_class = models.CharField(max_length=200, blank=True)
     error_message = models.TextField(blank=True)
     exit_reason = models.CharField(max_length=200, blank=True)

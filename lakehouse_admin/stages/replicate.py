@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from etl.bronze.layout import load_manifest_key
@@ -27,11 +28,11 @@ class Replicate:
         status = lakehouse.replicator.load_status(attempt.key)
         if status.state is LoadState.RUNNING:
             rows = {load.table.lake_name: load.rows for load in status.tables}
-            return Working(progress={"tables": rows}, heartbeat_at=status.heartbeat_at)
+            return Working(progress={"tables": rows}, heartbeat_at=status.heartbeat_at, usage=status.usage)
         if status.state is not LoadState.SUCCEEDED or status.load_id is None:
             return _failure(status)
         manifest = LoadManifest.from_json(lakehouse.store.get(load_manifest_key(status.load_id)))
-        return _done(manifest)
+        return replace(_done(manifest), usage=status.usage)
 
     def cancel(self, attempt: StageRun, lakehouse: Lakehouse) -> None:
         """Stop the load; files without a load manifest are ignored by readers."""
@@ -45,6 +46,7 @@ def _done(manifest: LoadManifest) -> Done:
         tables[table.lake_name] = {
             "bronze_rows": sum(file.rows for file in files),
             "bronze_bytes": sum(file.size_bytes for file in files),
+            "bronze_files": len(files),
         }
     rows = sum(file.rows for file in manifest.files)
     return Done(
@@ -65,5 +67,6 @@ def _failure(status: LoadStatus) -> Failure:
             error_class=status.error_class,
             message=status.error_message or "The full load failed.",
             log_tail=status.log_tail,
+            usage=status.usage,
         )
     return Failure.of(JobLostError("The full load ended without a result."))

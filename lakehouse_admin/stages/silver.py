@@ -18,10 +18,16 @@ class Silver(JobWork):
         return {"load_id": attempt.run.load_id}
 
     def done(self, attempt: StageRun, result: Facts) -> Done:  # noqa: ARG002 - the base class's signature
-        """Take the row counts per table."""
+        """Take the counts per table."""
         applied: list[dict[str, Any]] = list(result["tables"])  # type: ignore[call-overload]
         tables: dict[str, Facts] = {
-            each["table"]: {"silver_rows": each["rows"], "rejected_rows": each["rejects"]} for each in applied
+            each["table"]: {
+                "silver_rows": each["rows"],
+                "rejected_rows": each["rejects"],
+                "silver_bytes": each["size_bytes"],
+                "tenant_rows": each["tenant_rows"],
+            }
+            for each in applied
         }
         rows = sum(each["rows"] for each in applied)
         rejects = sum(each["rejects"] for each in applied)

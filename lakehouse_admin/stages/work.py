@@ -23,6 +23,8 @@ class Working:
     progress: Facts
     heartbeat_at: datetime | None = None
     """When it last showed life; None if it cannot."""
+    usage: Mapping[str, float] = field(default_factory=dict)
+    """What it has used so far that costs money, as `JobStatus.usage`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,8 @@ class Done:
     """Fields of `TableResult` by table."""
     checks: Sequence[Facts] = ()
     """Fields of the `CheckResult` of every check that was run."""
+    usage: Mapping[str, float] = field(default_factory=dict)
+    """What it used that costs money, as `JobStatus.usage`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +60,8 @@ class Failure:
     """Fields of `TableResult` by table."""
     checks: Sequence[Facts] = ()
     """Fields of the `CheckResult` of every check that was run."""
+    usage: Mapping[str, float] = field(default_factory=dict)
+    """What it used that costs money, as `JobStatus.usage`."""
 
     @classmethod
     def of(cls, error: Exception) -> Failure:
@@ -113,9 +119,9 @@ class JobWork:
         """Translate the job's status."""
         status = lakehouse.jobs.status(JobId(attempt.job_id))
         if status.state is JobState.RUNNING:
-            return Working(progress=status.progress or {}, heartbeat_at=status.heartbeat_at)
+            return Working(progress=status.progress or {}, heartbeat_at=status.heartbeat_at, usage=status.usage)
         if status.state is JobState.SUCCEEDED:
-            return self.done(attempt, status.result or {})
+            return replace(self.done(attempt, status.result or {}), usage=status.usage)
         return job_failure(status)
 
     def cancel(self, attempt: StageRun, lakehouse: Lakehouse) -> None:
@@ -130,6 +136,8 @@ def job_failure(status: JobStatus) -> Failure:
             error_class=status.error_class,
             message=status.error_message or "The job failed.",
             log_tail=status.log_tail,
+            usage=status.usage,
         )
     lost = Failure.of(JobLostError())
-    return replace(lost, exit_reason=status.exit_reason or status.state.value, log_tail=status.log_tail)
+    reason = status.exit_reason or status.state.value
+    return replace(lost, exit_reason=reason, log_tail=status.log_tail, usage=status.usage)

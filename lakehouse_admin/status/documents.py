@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from lakehouse_admin.costs.run_cost import run_cost
 from lakehouse_admin.models import PipelineRun, PublicationRecord
 from lakehouse_admin.status.overview import Overview
 
@@ -19,6 +20,8 @@ def run_document(run: PipelineRun) -> dict[str, object]:
         "error": run.error_message or None,
         "error_class": run.error_class or None,
         "guidance": run.guidance or None,
+        "settings": run.settings,
+        "cost": _cost(run),
         "stages": [
             {
                 "stage": attempt.stage,
@@ -91,6 +94,13 @@ def overview_document(overview: Overview) -> dict[str, object]:
         },
         "runs": [run_summary(run) for run in overview.runs],
     }
+
+
+def _cost(run: PipelineRun) -> dict[str, object] | None:
+    cost = run_cost(run)
+    if cost is None:
+        return None
+    return {"amount": f"{cost.total:f}", "currency": cost.currency, "charged": cost.is_charged}
 
 
 def _time(at: datetime | None) -> str | None:

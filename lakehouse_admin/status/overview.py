@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from lakehouse_admin.models import Pipeline, PipelineRun, PublicationRecord, TableState
-from lakehouse_admin.states import MOVING_RUN_STATES, Health, PipelineState, RunState, TablePhase
+from lakehouse_admin.states import MOVING_RUN_STATES, Health, PipelineState, RunState, ScheduleKind, TablePhase
 from lakehouse_admin.status.promises import Promise, complete_until, promises
 from lakehouse_admin.status.replication import Replication, Standing
 
@@ -56,6 +56,7 @@ def overview(pipeline: Pipeline, *, now: datetime, replication: Replication | No
         age=age,
         promises=promises(publication, replication, now=now),
         replication=replication,
+        pace=_pace(pipeline, now),
     )
     health, reason = _health(found, now)
     return Overview(
@@ -82,6 +83,13 @@ class _Found:
     age: timedelta | None
     promises: tuple[Promise, ...]
     replication: Replication
+    pace: timedelta | None
+
+
+def _pace(pipeline: Pipeline, now: datetime) -> timedelta | None:
+    """Return how far apart the pipeline's scheduled runs are around now; None if nothing starts it by itself."""
+    schedules = pipeline.schedules.filter(is_enabled=True, kind=ScheduleKind.PIPELINE)
+    return min((each.pace(now=now) for each in schedules.select_related("crontab", "interval")), default=None)
 
 
 def _health(found: _Found, now: datetime) -> tuple[Health, str]:
@@ -139,8 +147,7 @@ def _unpublished(found: _Found, _now: datetime) -> _Verdict:
 def _late(found: _Found, _now: datetime) -> _Verdict:
     if found.pipeline.state == PipelineState.PAUSED:
         return Health.PAUSED, "The schedule is paused."
-    every_seconds = found.pipeline.run_every_seconds
-    if every_seconds and found.age is not None and found.age > 2 * timedelta(seconds=every_seconds):
+    if found.pace is not None and found.age is not None and found.age > 2 * found.pace:
         return Health.LATE, "The newest publication is older than the schedule promises."
     broken = [each for each in found.promises if each.age_seconds is not None and not each.is_kept]
     if broken:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from statistics import median
-from typing import Any, Protocol
+from typing import Any
 
 from etl.contracts.table import TableId
 from lakehouse_admin.actions.find_table import selected_tables, tables_of
+from lakehouse_admin.costs.estimate import Estimate, estimate
+from lakehouse_admin.costs.prices import PriceBook
+from lakehouse_admin.costs.record import moved_by
 from lakehouse_admin.models import Pipeline, PipelineRun, PublicationRecord, StageRun, TableResult
 from lakehouse_admin.states import DATA_STAGES, RunState, Stage, StageState
 from lakehouse_admin.status.promises import promised_seconds
@@ -51,8 +53,7 @@ class Plan:
     """The number that the run's publication would get."""
     stages: tuple[StagePlan, ...]
     waits_behind: tuple[PipelineRun, ...]
-    cost: Decimal
-    currency: str
+    cost: Estimate
 
     @property
     def rows(self) -> int | None:
@@ -74,25 +75,6 @@ class Plan:
         return side_by_side + sum(known[stage] or 0 for stage in (Stage.REPLICATE, Stage.SILVER, Stage.PUBLISH))
 
 
-class PriceBook(Protocol):
-    """What a backend charges."""
-
-    currency: str
-
-    def cost_of(self, *, size_bytes: int, stage_seconds: Mapping[Stage, float]) -> Decimal:
-        """Return what moving so much for so long would cost."""
-
-
-class FreeOfCharge:
-    """The embedded backend's: the machine is paid for."""
-
-    currency = "USD"
-
-    def cost_of(self, *, size_bytes: int, stage_seconds: Mapping[Stage, float]) -> Decimal:  # noqa: ARG002 - as above
-        """Return nothing."""
-        return Decimal("0.00")
-
-
 def plan_run(pipeline: Pipeline, *, replication: Replication, prices: PriceBook, tables: Sequence[str] = ()) -> Plan:
     """Look at what a run of the pipeline, or of some of its tables, would do now. Changes nothing.
 
@@ -102,7 +84,9 @@ def plan_run(pipeline: Pipeline, *, replication: Replication, prices: PriceBook,
     run = PipelineRun(pipeline=pipeline, tables=[str(TableId.parse(name)) for name in tables])
     loaded = tables_of(run)
     newest = PublicationRecord.objects.first()
-    plans = tuple(_table(table) for table in loaded)
+    known = [_newest_result(table) for table in loaded]
+    plans = tuple(_table(table, result) for table, result in zip(loaded, known, strict=True))
+    models = tuple(promised_seconds())
     stages = tuple(_stage(stage, run.tables) for stage in DATA_STAGES)
     moved = replication.durable_lsn > newest.source_lsn if newest else False
     return Plan(
@@ -110,15 +94,15 @@ def plan_run(pipeline: Pipeline, *, replication: Replication, prices: PriceBook,
         tables=plans,
         left_out=() if tables else tuple(str(each) for each in selected_tables(pipeline) if each not in loaded),
         window=(newest.source_lsn, replication.durable_lsn) if newest and moved else None,
-        models=tuple(promised_seconds()),
+        models=models,
         publication=newest.number + 1 if newest else 1,
         stages=stages,
         waits_behind=tuple(PipelineRun.objects.active().exclude(state=RunState.WAITING).order_by("-priority", "id")),
-        cost=prices.cost_of(
-            size_bytes=_sum([each.size_bytes for each in plans]) or 0,
-            stage_seconds={each.stage: each.seconds or 0 for each in stages},
+        cost=estimate(
+            {each.stage: each.seconds or 0 for each in stages},
+            moved_by([result for result in known if result], models=len(models)),
+            prices,
         ),
-        currency=prices.currency,
     )
 
 
@@ -138,12 +122,20 @@ def plan_document(plan: Plan) -> dict[str, object]:
         ],
         "seconds": plan.seconds,
         "waits_behind": [run.pk for run in plan.waits_behind],
-        "cost": {"amount": str(plan.cost), "currency": plan.currency},
+        "cost": {
+            "amount": f"{plan.cost.amount:f}",
+            "currency": plan.cost.prices.currency,
+            "charged": plan.cost.prices.is_charged,
+            "prices": plan.cost.prices.origin,
+        },
     }
 
 
-def _table(table: TableId) -> TablePlan:
-    newest = TableResult.objects.filter(table=table.lake_name, bronze_rows__isnull=False).order_by("-run_id").first()
+def _newest_result(table: TableId) -> TableResult | None:
+    return TableResult.objects.filter(table=table.lake_name, bronze_rows__isnull=False).order_by("-run_id").first()
+
+
+def _table(table: TableId, newest: TableResult | None) -> TablePlan:
     return TablePlan(
         table=str(table),
         rows=newest.bronze_rows if newest else None,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from lakehouse_admin.costs.run_cost import RunCost, run_cost
 from lakehouse_admin.models import PipelineRun, PublicationRecord, RunEvent, StageRun, TableResult
 from lakehouse_admin.states import MOVING_RUN_STATES, RUN, Reconciliation, RunState, Stage, StageState
 from lakehouse_admin.status.checks import RunChecks, run_checks
@@ -58,12 +59,14 @@ class RunPage:
     checks: RunChecks
     events: tuple[RunEvent, ...]
     publication: PublicationRecord | None
+    cost: RunCost | None
+    """None before the run has come to rest."""
     failed: StageRun | None
     """The attempt that stopped the run, with its log; its error is the run's, so its line does not repeat it."""
 
 
 def run_page(run: PipelineRun, *, now: datetime) -> RunPage:
-    """Gather a run's page: at most seven queries."""
+    """Gather a run's page: at most eight queries."""
     state = RunState(run.state)
     attempts = tuple(run.stage_runs.order_by("id"))
     tables = _tables(tuple(run.table_results.all()), attempts)
@@ -85,6 +88,7 @@ def run_page(run: PipelineRun, *, now: datetime) -> RunPage:
         checks=run_checks(run),
         events=tuple(run.events.order_by("-id")[:200]),
         publication=PublicationRecord.objects.filter(run=run).first(),
+        cost=run_cost(run),
         failed=stopped_by,
     )
 

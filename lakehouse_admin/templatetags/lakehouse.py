@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 
 from django import template
 from django.db.models import TextChoices
@@ -11,6 +12,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from lakehouse_admin.costs.money import shown
 from lakehouse_admin.states import (
     AlertState,
     CheckVerdict,
@@ -136,6 +138,12 @@ def _duration(seconds: float) -> str:
     if whole < _DAY_SECONDS:
         return f"{whole // _HOUR_SECONDS} h {whole % _HOUR_SECONDS // _MINUTE_SECONDS} min"
     return f"{whole // _DAY_SECONDS} d {whole % _DAY_SECONDS // _HOUR_SECONDS} h"
+
+
+@register.filter
+def money(amount: Decimal | None) -> str:
+    """Print an amount of money, without its currency; a dash where there is none."""
+    return "-" if amount is None else shown(amount)
 
 
 @register.filter

@@ -20,7 +20,6 @@ USED_WITHOUT_IMPORT = {
     "gunicorn": "started as a program",
     "faker": "named by factory-boy's declarations",
     "whitenoise": "named in the settings",
-    "django-celery-beat": "named in the settings",
 }
 
 

@@ -203,6 +203,39 @@ def wait_for(is_so: Callable[[], bool]) -> None:
         time.sleep(0.5)
 
 
+def test_a_schedule_is_made_by_keyboard_starts_a_run_and_its_cost_is_seen(staff: Page):
+    staff.goto("admin/lakehouse_admin/schedule/add/")
+    staff.get_by_label("Name").fill("Every second")
+    staff.get_by_label("Or every").fill("1")
+    staff.get_by_label("Period").select_option("seconds")
+    press(staff, staff.get_by_role("button", name="Save", exact=True))
+    staff.wait_for_url("**/schedule/")
+    row = staff.locator("#result_list tr", has_text="Every second")
+
+    def asked() -> bool:
+        staff.goto("admin/lakehouse_admin/schedule/")
+        return bool(re.search(r"Run \d+ was asked for", row.inner_text()))
+
+    wait_for(asked)
+    row.get_by_role("link", name=re.compile("was asked for")).click()
+    address = staff.url
+    staff.goto("admin/lakehouse_admin/schedule/")
+    row.get_by_role("link", name="Every second").click()
+    staff.locator("#id_is_enabled").uncheck()
+    press(staff, staff.get_by_role("button", name="Save", exact=True))
+    staff.wait_for_url("**/schedule/")
+    staff.goto(address)
+    expect(staff.get_by_role("heading", name=re.compile(r"Would cost on AWS: 0\.\d+ USD"))).to_be_visible(
+        timeout=_RUN_MS
+    )
+    for width in (1280, 390):
+        staff.set_viewport_size({"width": width, "height": 800})
+        for by in ("service", "run", "table", "tenant"):
+            staff.goto(f"admin/costs/?by={by}")
+            expect(staff.locator("[data-total]")).to_contain_text("USD")
+            assert staff.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
 def test_a_silent_server_is_said(browser: Browser, stack: Stack):
     def refuse(route: Route) -> None:
         route.abort()
@@ -233,10 +266,13 @@ def test_every_page_in_both_schemes(browser: Browser, stack: Stack, scheme: Lite
             "Tables": "tablestate",
             "Alerts": "alert",
             "Audit log": "auditentry",
+            "Costs": "costs",
+            "Schedules": "schedule",
         }.items():
             page.locator("#nav-sidebar").get_by_text(link, exact=True).click()
             expect(page).to_have_url(re.compile(f"/{address}/"))
-        expect(page.get_by_text("Run requested").first).to_be_visible()
+            if link == "Audit log":
+                expect(page.get_by_text("Run requested").first).to_be_visible()
         page.goto("admin/lakehouse_admin/pipelinerun/1/change/")
         expect(page.get_by_role("heading", name="Rows by table")).to_be_visible()
         ground = page.locator(".lk-card").first.evaluate("card => getComputedStyle(card).backgroundColor")

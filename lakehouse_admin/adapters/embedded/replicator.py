@@ -57,6 +57,7 @@ class JobReplicator:
             error_message=status.error_message or status.exit_reason,
             log_tail=status.log_tail,
             heartbeat_at=status.heartbeat_at,
+            usage=status.usage,
         )
 
     def cancel_full_load(self, request_id: str) -> None:

@@ -22,7 +22,8 @@ def empty_control_plane() -> None:
         cursor.execute(
             "truncate lakehouse_tables, lakehouse_audit_entries, lakehouse_alerts, lakehouse_alert_deliveries,"
             " lakehouse_publications, lakehouse_run_events, lakehouse_table_results, lakehouse_check_results,"
-            " lakehouse_stage_runs, lakehouse_runs, lakehouse_pipelines, lakehouse_leases, lakehouse_follower"
+            " lakehouse_stage_runs, lakehouse_runs, lakehouse_pipelines, lakehouse_leases, lakehouse_follower,"
+            " lakehouse_costs, lakehouse_cost_shares, lakehouse_query_use, lakehouse_schedules"
         )
         cursor.execute("set session_replication_role = default")
 

@@ -129,6 +129,46 @@ class TestRun:
         assert "manage.py up" in answer.err
         assert PipelineRun.objects.get().state == RunState.QUEUED
 
+    def test_settings_are_for_this_run_and_recorded(self, lakehouse: FakeLakehouse):
+        answer = Answer("run", "--set", "threads=2", "--set", " memory_limit_bytes = 134217728", "--json")
+
+        assert answer.document["settings"] == {"threads": 2, "memory_limit_bytes": 2**27}
+        run = PipelineRun.objects.get()
+        advance(run.pk, lakehouse=lakehouse.ports, now=NOW)
+        assert all(spec.arguments["threads"] == 2 for spec in lakehouse.jobs.submissions)
+
+    @pytest.mark.parametrize(
+        ("texts", "sentence"),
+        [
+            (["threads"], "'threads' sets nothing; write name=value, such as threads=2."),
+            (["=2"], "'=2' sets nothing"),
+            (["threads=2", "threads=3"], "threads is set twice."),
+            (["thread=2"], "thread is no setting of a run; there are memory_limit_bytes, threads."),
+            (["threads=two"], "threads must be a whole number from 1 to 256."),
+            (["threads=1.5"], "threads must be a whole number from 1 to 256."),
+            (["threads="], "threads must be a whole number from 1 to 256."),
+            (["threads=٣"], "threads must be a whole number from 1 to 256."),
+            (["threads=257"], "threads must be a whole number from 1 to 256."),
+            (["lake_uri=3"], "lake_uri is no setting of a run"),
+        ],
+    )
+    def test_settings_that_no_job_would_take_start_nothing(self, texts: list[str], sentence: str):
+        answer = Answer("run", *(part for text in texts for part in ("--set", text)))
+
+        assert answer.code == 1
+        assert sentence in answer.err
+        assert "Nothing was changed" in answer.err
+        assert not PipelineRun.objects.exists()
+
+    def test_a_retry_may_set_them_too(self, run: PipelineRun, lakehouse: FakeLakehouse):
+        lakehouse.jobs.script["silver_to_gold"] = lambda _spec: failed(MemoryError, "no memory")
+        advance(run.pk, lakehouse=lakehouse.ports, now=NOW)
+
+        assert Answer("retry", str(run.pk), "--set", "threads=1").code == 0
+
+        run.refresh_from_db()
+        assert run.settings == {"threads": 1}
+
     def test_a_second_run_is_refused(self):
         Answer("run")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,6 +11,7 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import URLPattern, reverse
 from django.utils import timezone
+from pytest_django import Settings
 
 from lakehouse_admin.actions.change_table import fail_table
 from lakehouse_admin.actions.watch import watch
@@ -18,6 +21,7 @@ from lakehouse_admin.admin import (
     PipelineAdmin,
     PipelineRunAdmin,
     PublicationAdmin,
+    ScheduleAdmin,
     TableStateAdmin,
 )
 from lakehouse_admin.flow import advance
@@ -64,8 +68,17 @@ def console_addresses(run: PipelineRun) -> list[str]:
     """Return every address of the console that is ours, its parameters filled in."""
     from django.contrib import admin
 
-    addresses = [reverse("admin:index"), reverse("queue")]
-    for kind in (PipelineRunAdmin, PublicationAdmin, PipelineAdmin, TableStateAdmin, AlertAdmin, AuditEntryAdmin):
+    addresses = [reverse("admin:index"), reverse("queue"), reverse("costs")]
+    kinds = (
+        PipelineRunAdmin,
+        PublicationAdmin,
+        PipelineAdmin,
+        ScheduleAdmin,
+        TableStateAdmin,
+        AlertAdmin,
+        AuditEntryAdmin,
+    )
+    for kind in kinds:
         model = next(model for model, registered in admin.site._registry.items() if type(registered) is kind)
         for pattern in admin.site._registry[model].get_urls():
             if isinstance(pattern, URLPattern) and pattern.name:
@@ -298,7 +311,7 @@ class TestQueueAndPlan:
         page = staff.get(reverse(RUN + "run_now")).text
 
         assert "Publication 2" in page
-        assert "0.00 USD" in page
+        assert "Would cost on AWS about" in page
 
     def test_run_now_without_a_table_left_says_so(self, staff: Client):
         from lakehouse_admin.actions.change_table import skip_table
@@ -324,9 +337,9 @@ class TestQueueAndPlan:
         run.refresh_from_db()
         assert run.state == RunState.FAILED
 
-        assert staff.post(address, {"threads": "2", "memory_limit_bytes": ""}).status_code == 302
+        assert staff.post(address, {"threads": "200", "memory_limit_bytes": ""}).status_code == 302
         run.refresh_from_db()
-        assert run.settings == {"threads": 2}
+        assert run.settings == {"threads": 200}
 
 
 class TestAlerts:
@@ -456,6 +469,54 @@ class TestPages:
         assert 'data-table="orders" data-reconciliation="different"' in page
         assert 'data-table="tenants" data-reconciliation="equal"' in page
 
+    def test_run_now_takes_settings_that_were_changed_and_records_them(self, staff: Client, published: PipelineRun):
+        address = reverse(RUN + "run_now")
+        page = staff.get(address).text
+        assert 'name="memory_limit_bytes" value="2147483648"' in page
+
+        refused = staff.post(address, {"threads": "0"})
+        assert refused.status_code == 400
+        assert "greater than or equal to 1" in refused.text
+        staff.post(address, {"threads": "200", "memory_limit_bytes": "2147483648"})
+
+        run = PipelineRun.objects.first()
+        assert run is not None
+        assert run.pk != published.pk
+        assert run.settings == {"threads": 200}, "the other was left as it is installed"
+        assert AuditEntry.objects.get(action="run_requested", subject=str(run.pk)).after["settings"] == {"threads": 200}
+        assert "threads 200" in staff.get(reverse(RUN + "change", args=[run.pk])).text
+
+    def test_a_run_that_has_ended_shows_what_it_would_cost_on_aws(self, staff: Client, published: PipelineRun):
+        page = staff.get(reverse(RUN + "change", args=[published.pk])).text
+
+        total = sum(entry.amount for entry in published.costs.all())
+        assert f'data-cost="{total}"' in page
+        assert "Would cost on AWS: 0.06 USD" in page
+        assert "nobody charges for it" in page
+
+    @pytest.mark.usefixtures("published")
+    @pytest.mark.parametrize("by", ["service", "run", "table", "tenant"])
+    def test_the_costs_page_splits_the_month(self, staff: Client, by: str):
+        page = staff.get(reverse("costs"), {"month": "2026-11", "by": by}).text
+
+        (total,) = re.findall(r'data-total="([0-9.]+)"', page)
+        assert float(total) > 0
+        keys = {"service": "Glue", "run": "", "table": "orders", "tenant": "2"}
+        assert f'data-key="{keys[by]}"' in page
+        assert "AWS Price List" in page
+
+    @pytest.mark.parametrize("query", [{"month": "2026-13"}, {"month": "x"}, {"by": "nobody"}])
+    def test_costs_of_no_month_are_404(self, staff: Client, query: dict[str, str]):
+        assert staff.get(reverse("costs"), query).status_code == 404
+
+    def test_a_broken_price_book_is_said(self, staff: Client, settings: Settings):
+        settings.LAKEHOUSE = replace(settings.LAKEHOUSE, price_book=settings.LAKEHOUSE.home / "absent.toml")
+
+        page = staff.get(reverse("costs")).text
+
+        assert "cannot be read: No such file" in page
+        assert "LAKEHOUSE_PRICE_BOOK" in page
+
     def test_a_run_that_does_not_exist_is_404(self, staff: Client):
         assert staff.get(reverse(RUN + "live", args=[4711])).status_code == 404
         assert staff.get(reverse(RUN + "change", args=["x"])).status_code == 404
@@ -469,14 +530,14 @@ class TestPages:
         assert "gold.daily_revenue" in page
         assert "0/18B4E10" in page
 
-    def test_a_pipeline_can_be_scheduled_and_paused(self, staff: Client, run: PipelineRun):
+    def test_a_pipeline_can_be_renamed_and_paused(self, staff: Client, run: PipelineRun):
         address = reverse("admin:lakehouse_admin_pipeline_change", args=[run.pipeline_id])
 
-        answer = staff.post(address, {"name": "Nightly", "state": "paused", "run_every_seconds": "3600"})
+        answer = staff.post(address, {"name": "Nightly", "state": "paused"})
 
         assert answer.status_code == 302
         pipeline = Pipeline.objects.get()
-        assert (pipeline.name, pipeline.state, pipeline.run_every_seconds) == ("Nightly", PipelineState.PAUSED, 3600)
+        assert (pipeline.name, pipeline.state) == ("Nightly", PipelineState.PAUSED)
         entry = AuditEntry.objects.get(action="pipeline_changed")
         assert entry.actor == "staff@lakeside.example"
         assert (entry.before["state"], entry.after["state"]) == ("active", "paused")
@@ -493,9 +554,10 @@ class TestPages:
         session_and_user = 2
 
         for address, queries in {
-            reverse("admin:index"): 6,
-            reverse(RUN + "live", args=[published.pk]): 6,
-            reverse(RUN + "change", args=[published.pk]): 7,
+            reverse("admin:index"): 7,
+            reverse(RUN + "live", args=[published.pk]): 7,
+            reverse(RUN + "change", args=[published.pk]): 8,
+            reverse("costs"): 6,
         }.items():
             with django_assert_max_num_queries(session_and_user + queries):  # type: ignore[operator]
                 assert staff.get(address).status_code == 200

@@ -12,11 +12,12 @@ from lakehouse_admin.actions.change_table import fail_table, skip_table
 from lakehouse_admin.actions.find_table import AllTablesLeftOutError, selected_tables
 from lakehouse_admin.actions.resync_table import resync_table
 from lakehouse_admin.claim import claim_run
+from lakehouse_admin.costs.prices import STANDARD_BOOK, read_book
 from lakehouse_admin.flow import advance
 from lakehouse_admin.models import Pipeline, PipelineRun, PublicationRecord, TableState
 from lakehouse_admin.states import Health
 from lakehouse_admin.status.overview import UNMOVED, overview
-from lakehouse_admin.status.plan import FreeOfCharge, plan_document, plan_run
+from lakehouse_admin.status.plan import plan_document, plan_run
 from lakehouse_admin.status.promises import complete_until, promised_seconds, promises
 from lakehouse_admin.status.queue import queue
 from lakehouse_admin.status.replication import Replication, Standing, TableTrouble, replication_now
@@ -29,6 +30,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("control_plane")]
 
 DAY = timedelta(days=1)
 ABSENT = Replication(standing=Standing.ABSENT)
+PRICES = read_book(STANDARD_BOOK)
 
 
 @pytest.fixture
@@ -202,7 +204,7 @@ class TestTables:
 
 class TestThePlan:
     def test_before_the_first_run_knows_no_figures(self, pipeline: Pipeline):
-        plan = plan_run(pipeline, replication=ABSENT, prices=FreeOfCharge())
+        plan = plan_run(pipeline, replication=ABSENT, prices=PRICES)
 
         assert {each.table for each in plan.tables} == {str(table) for table in selected_tables(pipeline)}
         assert (plan.rows, plan.seconds, plan.publication) == (None, None, 1)
@@ -215,22 +217,29 @@ class TestThePlan:
         resync = resync_table("orders", now=NOW)
         advance(resync.pk, lakehouse=lakehouse.ports, now=NOW)
         ahead = Replication(standing=Standing.WELL, durable_lsn=2**40)
-        plan = plan_run(pipeline, replication=ahead, prices=FreeOfCharge(), tables=["orders"])
+        plan = plan_run(pipeline, replication=ahead, prices=PRICES, tables=["orders"])
 
         document = plan_document(plan)
         assert document["rows"] == lakehouse.replicator.tables["orders"]
         assert document["new_in_bronze"] == {"after_lsn": published.source_lsn, "until_lsn": 2**40}
         assert document["waits_behind"] == [resync.pk]
-        assert (document["publication"], document["cost"]) == (2, {"amount": "0.00", "currency": "USD"})
-        assert plan_run(pipeline, replication=ABSENT, prices=FreeOfCharge()).seconds == 0
+        assert document["publication"] == 2
+        assert document["cost"] == {
+            "amount": f"{plan.cost.amount:f}",
+            "currency": "USD",
+            "charged": False,
+            "prices": "list prices of us-east-1, read from 2024-11-01 to 2026-10-07",
+        }
+        assert plan.cost.amount > 0
+        assert plan_run(pipeline, replication=ABSENT, prices=PRICES).seconds == 0
 
     def test_names_what_is_left_out(self, pipeline: Pipeline):
         skip_table("orders", now=NOW)
-        assert plan_run(pipeline, replication=ABSENT, prices=FreeOfCharge()).left_out == ("public.orders",)
+        assert plan_run(pipeline, replication=ABSENT, prices=PRICES).left_out == ("public.orders",)
         for table in selected_tables(pipeline):
             skip_table(str(table), now=NOW)
         with pytest.raises(AllTablesLeftOutError):
-            plan_run(pipeline, replication=ABSENT, prices=FreeOfCharge())
+            plan_run(pipeline, replication=ABSENT, prices=PRICES)
 
     def test_is_printed(self):
         answer = Answer("plan")

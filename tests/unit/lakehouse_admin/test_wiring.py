@@ -16,6 +16,7 @@ from lakehouse_admin.adapters.aws.job_runner import GlueJobRunner
 from lakehouse_admin.adapters.aws.object_store import S3Store
 from lakehouse_admin.adapters.aws.query_engine import AthenaQueryEngine
 from lakehouse_admin.adapters.aws.replicator import DmsReplicator
+from lakehouse_admin.costs.metered_queries import MeteredQueries
 from tests.aws.dms import TASK
 from tests.aws.service import ACCOUNT, REGION
 
@@ -49,7 +50,9 @@ def test_the_aws_backend_has_every_port() -> None:
     ]
     assert wired.store.uri("key") == "s3://bucket/lake/bronze/key"
     assert wired.store is wiring.bronze(), "what web processes look at"
-    assert wired.queries is wiring.query_engine()
+    engine = wiring.query_engine()
+    assert isinstance(engine, MeteredQueries), "what tenants ask is counted"
+    assert engine.engine is wired.queries
     assert wired.store._owner == {"ExpectedBucketOwner": ACCOUNT}  # type: ignore[attr-defined]
 
 

@@ -1,0 +1,1 @@
+"""What AWS charges for, counted and priced: before a run, after it, and over a month."""
