@@ -231,7 +231,7 @@ def test_every_file_of_a_page_is_our_own(visit: Client, world: World) -> None:
         "dashboards/dashboards.css",
         "dashboards/dashboards.js",
         "dashboards/mark.svg",
-        "plotly/plotly.min.js",
+        "plotly/plotly-basic.min.js",
     }
     assert all(finders.find(path) for path in named)
 
