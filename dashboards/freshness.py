@@ -64,12 +64,12 @@ class Freshness:
     @property
     def absolute(self) -> str:
         """``23 Nov 2026, 08:58 CET``."""
-        return _absolute(self.as_of)
+        return written_moment(self.as_of)
 
     @property
     def withheld_absolute(self) -> str:
         """The same of the data that is kept from readers; empty if there is none."""
-        return _absolute(self.withheld) if self.withheld else ""
+        return written_moment(self.withheld) if self.withheld else ""
 
     @property
     def iso(self) -> str:
@@ -88,7 +88,8 @@ class Freshness:
         return _ago(hours, "hour") if hours < _HOURS_SAID_IN_HOURS else _ago(hours // _DAY_HOURS, "day")
 
 
-def _absolute(at: datetime) -> str:
+def written_moment(at: datetime) -> str:
+    """Return ``23 Nov 2026, 08:58 CET``."""
     return f"{at.day} {at:%b %Y, %H:%M %Z}"
 
 
