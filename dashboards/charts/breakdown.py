@@ -32,7 +32,7 @@ def breakdown(
         name: In addresses.
         title: On the card.
         model: Name of the gold model, which has a column ``month``.
-        split: Its column of names.
+        split: Its columns that together name what is told apart.
         amount: Its column of amounts of money.
         empty: What to say while there is nothing to draw.
         is_wide: Whether the card takes the whole width.
@@ -65,11 +65,11 @@ def breakdown(
         title=title,
         scope=f"Last {MONTHS_SHOWN} months",
         model=model,
-        definition=meaning(gold, (amount, split)),
-        columns=(table_column(gold, "month"), table_column(gold, split), table_column(gold, amount)),
+        definition=meaning(gold, (amount, *split)),
+        columns=(table_column(gold, "month"), table_column(gold, split[0]), table_column(gold, amount)),
         draw=draw,
         is_wide=is_wide,
-        reads=frozenset(f"{gold.table}.{each}" for each in ("month", split, amount)),
+        reads=frozenset(f"{gold.table}.{each}" for each in ("month", *split, amount)),
     )
 
 

@@ -13,8 +13,8 @@ def churn_summary(risks: ChurnRisks) -> str:
     tested = risks.tested
     if tested is None:
         return (
-            f"Too little history to tell who might leave: it takes {MIN_CUSTOMERS} active customers at each of two past "
-            f"days, {WINDOW_DAYS} and {2 * WINDOW_DAYS} days ago, of whom some came back and some did not."
+            f"Too little history to tell who might leave: it takes {MIN_CUSTOMERS} active customers at each of two "
+            f"past days, {WINDOW_DAYS} and {2 * WINDOW_DAYS} days ago, of whom some came back and some did not."
         )
     if not tested.tells_customers_apart:
         return (

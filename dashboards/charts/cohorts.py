@@ -15,7 +15,7 @@ _Retention = Callable[[CohortMonth], float | None]
 def customers_grid(months: Sequence[CohortMonth]) -> Grid:
     """Return which part of each cohort bought in each month of its life, and of all cohorts together."""
     grid = _grid(months, lambda month: month.customer_retention)
-    numbers = range(1 + max(month.number for month in months))
+    numbers = _numbers(months)
     means = tuple(_cell(mean_retention(months, number)) for number in numbers)
     name = Shaded(text="All together")
     size = Shaded(text=formats.count(sum(month.size for month in months if month.number == 0)))
@@ -60,7 +60,10 @@ def revenue_cohorts_summary(months: Sequence[CohortMonth]) -> str:
 def cohort_rows(months: Sequence[CohortMonth]) -> tuple[tuple[object, ...], ...]:
     """Return one row a cohort and month."""
     return tuple(
-        (each.cohort, each.number, each.size, each.customers, each.customer_retention, each.revenue, each.revenue_retention)
+        (
+            each.cohort, each.number, each.size, each.customers, each.customer_retention, each.revenue,
+            each.revenue_retention,
+        )
         for each in months
     )  # fmt: skip
 
@@ -68,13 +71,18 @@ def cohort_rows(months: Sequence[CohortMonth]) -> tuple[tuple[object, ...], ...]
 def _grid(months: Sequence[CohortMonth], retention: _Retention) -> Grid:
     by_place = {(month.cohort, month.number): month for month in months}
     sizes = {month.cohort: month.size for month in months}
-    numbers = range(1 + max(month.number for month in months))
+    numbers = _numbers(months)
     rows = []
     for cohort, size in sizes.items():
         cells = [by_place.get((cohort, number)) for number in numbers]
         shaded = [Shaded(text="") if month is None else _cell(retention(month)) for month in cells]
         rows.append((Shaded(text=formats.month(cohort)), Shaded(text=formats.count(size)), *shaded))
     return Grid(titles=("First purchase", "Buyers", *(f"+{number}" for number in numbers)), rows=tuple(rows))
+
+
+def _numbers(months: Sequence[CohortMonth]) -> range:
+    """Return the months of life that at least one cohort has completed; month 0 in any case."""
+    return range(1 + max((month.number for month in months if month.customers is not None), default=0))
 
 
 def _cell(ratio: float | None) -> Shaded:

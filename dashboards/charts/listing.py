@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import cast
 
@@ -20,7 +20,7 @@ def listing(
     title: str,
     scope: str,
     model: str,
-    columns: Sequence[str],
+    columns: Mapping[str, str],
     order: str,
     sentence: Callable[[Rows, Money], str],
     bars: tuple[str, str] | None = None,
@@ -33,18 +33,19 @@ def listing(
         title: On the card.
         scope: Which time it covers.
         model: Name of the gold model.
-        columns: What is shown of it, in order.
+        columns: What is shown of it, in order, each with its heading.
         order: The column to order by, after a minus for the largest first.
         sentence: Says what the rows show, or that there are none.
         bars: The columns that name and measure a bar, each among ``columns``; None for a table without a picture.
         is_wide: Whether the card takes the whole width.
     """
     gold = model_named(model)
-    written = tuple(table_column(gold, each) for each in columns)
+    names = tuple(columns)
+    written = tuple(table_column(gold, each, title) for each, title in columns.items())
 
     def draw(request: Request) -> Drawn:
-        rows = first_rows(request.query, gold, columns=columns, order=order, limit=request.limit)
-        places = tuple(columns.index(each) for each in bars) if bars else None
+        rows = first_rows(request.query, gold, columns=names, order=order, limit=request.limit)
+        places = tuple(names.index(each) for each in bars) if bars else None
         has_bars = places is not None and any(row[places[1]] for row in rows)
         return Drawn(
             figure=_bars(rows, written, places, request.money) if places and has_bars else None,

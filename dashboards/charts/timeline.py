@@ -1,10 +1,10 @@
-"""Charts that one model's rows over time make by themselves: a declaration names the marks, the model file says the rest."""
+"""Charts that one model's rows over time make by themselves: a declaration names the marks, the model the rest."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import cast
@@ -18,6 +18,8 @@ from dashboards.charts.from_model import meaning, model_named, table_column
 from dashboards.formats import Money
 from dashboards.metrics.over_time import MONTHS_SHOWN, WEEKS_SHOWN, Moment, Step, over_time
 from dashboards.metrics.revenue import change
+from etl.contracts.types import LogicalType, family
+from etl.gold.model import GoldColumn
 from etl.ports.query_engine import Value
 
 _SCOPES = {Step.DAY: None, Step.WEEK: f"Last {WEEKS_SHOWN} weeks", Step.MONTH: f"Last {MONTHS_SHOWN} months"}
@@ -27,6 +29,9 @@ _COMPARED = {Step.DAY: 7, Step.WEEK: 1, Step.MONTH: 1}
 """How many steps back the newest is compared with; a day with the same weekday."""
 _BEFORE = {Step.DAY: "a week before", Step.WEEK: "the week before", Step.MONTH: "the month before"}
 _MANY_MARKS = 45
+"""Beyond this bars are thinner than the gaps between them, and lines read better."""
+_MONTH_LINE_MARGIN_DAYS = 12
+"""Room beside the first and the last month of a line, for their names below."""
 
 
 class Shape(StrEnum):
@@ -81,7 +86,7 @@ def timeline(
     names = [*drawn, *also]
     titles: Mapping[str, str] = {mark.column: mark.label for mark in marks}
     columns = tuple(table_column(gold, each, titles.get(each)) for each in names)
-    nothing = tuple(_nothing(column.kind) for column in columns)
+    nothing = tuple(_nothing(gold.column(each)) for each in names)
 
     def draw(request: Request) -> Drawn:
         moments = over_time(request.query, request.period, model=gold, by=by, step=step, columns=names, nothing=nothing)
@@ -110,9 +115,9 @@ def timeline(
     )
 
 
-def _nothing(kind: Kind) -> Value:
-    """Return what a step without a row has: nothing counted is 0, a quotient of nothing does not exist."""
-    return {Kind.COUNT: 0, Kind.MONEY: Decimal(0)}.get(kind)
+def _nothing(column: GoldColumn) -> Value:
+    """Return what a step without a row has: of what is counted 0; a quotient of nothing does not exist."""
+    return {LogicalType.BIGINT: 0, LogicalType.DECIMAL: Decimal(0)}.get(family(column.type))
 
 
 def _figure(
@@ -147,9 +152,13 @@ def _figure(
         shapes = ["/" if moment.is_running else "" for moment in shown]
         pattern = {"shape": shapes, "fillmode": "replace", "fgcolor": mark.color, "size": 5, "solidity": 0.4}
         traces.append(go.Bar(**common, marker={"color": mark.color, "cornerradius": 3, "pattern": pattern}))
+    axis: dict[str, object] = {"dtick": "M1"} if step is Step.MONTH else {"nticks": 8}
+    if as_lines and step is Step.MONTH:
+        room = timedelta(days=_MONTH_LINE_MARGIN_DAYS)
+        axis["range"] = [(moments[0].start - room).isoformat(), (moments[-1].start + room).isoformat()]
     return figure(
         traces,
-        x={"type": "date", "tickformat": _TICKS[step], **({"dtick": "M1"} if step is Step.MONTH else {"nticks": 8})},
+        x={"type": "date", "tickformat": _TICKS[step], **axis},
         y=value_axis(columns[0].kind, money),
         barmode="relative" if is_stacked else "group",
         hovermode="closest",
@@ -198,17 +207,19 @@ def _summary(moments: Sequence[Moment], columns: Sequence[TableColumn], money: M
     whole = [moment for moment in moments if not moment.is_running]
     if not whole:
         return f"The first {step} is still running."
-    newest = whole[-1]
+    places = [place for place, moment in enumerate(whole) if moment.values[0] is not None]
+    place = places[-1] if places else len(whole) - 1
+    newest = whole[place]
     said = ", ".join(
         f"{_lower(column.title)} {column.write(value, money)}"
         for column, value in zip(columns, newest.values, strict=False)
     )
     sentence = f"{_when(newest.start, step)}: {said}."
-    if len(whole) > _COMPARED[step]:
-        before = whole[-1 - _COMPARED[step]]
+    if place >= _COMPARED[step]:
+        before = whole[place - _COMPARED[step]]
         moved = _moved(columns[0], newest.values[0], before.values[0])
         if moved:
-            sentence += f" {columns[0].title} is {moved} {_BEFORE[step]}."
+            sentence += f" {columns[0].title}: {moved} {_BEFORE[step]}."
     return sentence
 
 

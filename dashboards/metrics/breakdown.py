@@ -5,6 +5,7 @@ The SQL holds names from declarations of charts alone, which are columns of the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -26,7 +27,7 @@ class Share:
 
 
 def amount_by_month(
-    query: TenantQuery, period: Period, *, model: str, split: str, amount: str, named: int
+    query: TenantQuery, period: Period, *, model: str, split: Sequence[str], amount: str, named: int
 ) -> tuple[Share, ...]:
     """Return the last twelve months in order, in each the names in order of their weight over all of them.
 
@@ -34,13 +35,14 @@ def amount_by_month(
         query: Whose rows.
         period: Of the page.
         model: Name of the model.
-        split: Its column of names; rows of one name and month are added up.
+        split: Its columns that name a row, joined by a dot; rows of one name and month are added up.
         amount: Its column to add up.
         named: How many names to tell apart.
     """
     first, last = Step.MONTH.window(period)
+    name = " || ' · ' || ".join(split)
     rows = query.rows(
-        f"WITH shown AS (SELECT month, {split} AS name, {amount} AS amount FROM gold.{model}"
+        f"WITH shown AS (SELECT month, {name} AS name, {amount} AS amount FROM gold.{model}"
         " WHERE month >= ? AND month <= ?),"
         " ranked AS (SELECT name, SUM(amount) AS weight FROM shown GROUP BY name ORDER BY weight DESC, name LIMIT ?)"
         " SELECT s.month, r.name, MAX(r.weight) AS weight, SUM(s.amount) AS amount FROM shown AS s"

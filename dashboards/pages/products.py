@@ -24,18 +24,27 @@ def _products(request: Request) -> Drawn:
 
 
 def _stock_sentence(rows: Rows, _money: Money) -> str:
-    selling = [row for row in rows if row[_STOCK.index("stock_cover_days")] is not None]
+    selling = [row for row in rows if row[_COVER_DAYS] is not None]
     if not selling:
         return "No product was sold in the last 30 days, so none is running out."
     first = selling[0]
-    days = round(cast("float", first[_STOCK.index("stock_cover_days")]))
-    name = first[_STOCK.index("name")]
+    days = round(cast("float", first[_COVER_DAYS]))
+    name = first[_NAME]
     if not days:
         return f"{name} is sold out at the pace of the last 30 days."
     return f"{name} runs out first: its stock lasts {formats.plural(days, 'day')} at the pace of the last 30."
 
 
-_STOCK = ("sku", "name", "category", "is_active", "stock_quantity", "units_sold_30_days", "stock_cover_days")
+_STOCK = {
+    "sku": "Article",
+    "name": "Product",
+    "category": "Category",
+    "is_active": "On sale",
+    "stock_quantity": "In stock",
+    "units_sold_30_days": "Sold in 30 days",
+    "stock_cover_days": "Days of stock",
+}
+_NAME, _COVER_DAYS = (tuple(_STOCK).index(each) for each in ("name", "stock_cover_days"))
 
 PAGE = Page(
     name="products",
@@ -71,7 +80,7 @@ PAGE = Page(
             name="product-revenue-by-month",
             title="Revenue by product and month",
             model="product_revenue_monthly",
-            split="name",
+            split=("name", "sku"),
             amount="revenue",
             empty="No product has been sold in the last 12 months.",
             is_wide=True,

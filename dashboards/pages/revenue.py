@@ -103,7 +103,7 @@ PAGE = Page(
             name="revenue-by-category",
             title="Product revenue by category",
             model="category_revenue_monthly",
-            split="category",
+            split=("category",),
             amount="revenue",
             empty="No product has been sold in the last 12 months.",
         ),

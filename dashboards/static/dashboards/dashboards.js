@@ -103,6 +103,11 @@
     });
   }
 
+  // --- pages: on a narrow screen they scroll; the present one is in sight ----------------
+
+  const here = document.querySelector(".places [aria-current]");
+  if (here) here.parentElement.scrollLeft = here.offsetLeft - (here.parentElement.clientWidth - here.offsetWidth) / 2;
+
   // --- definitions ---------------------------------------------------------------------
 
   const meanings = [...document.querySelectorAll(".meaning")];
