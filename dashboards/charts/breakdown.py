@@ -24,7 +24,7 @@ _OTHERS = "all others"
 
 
 def breakdown(
-    *, name: str, title: str, model: str, split: str, amount: str, empty: str, is_wide: bool = False
+    *, name: str, title: str, model: str, split: Sequence[str], amount: str, empty: str, is_wide: bool = False
 ) -> Chart:
     """Declare a chart of ``amount`` by month, the five weightiest values of ``split`` told apart.
 

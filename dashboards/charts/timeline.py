@@ -117,7 +117,8 @@ def timeline(
 
 def _nothing(column: GoldColumn) -> Value:
     """Return what a step without a row has: of what is counted 0; a quotient of nothing does not exist."""
-    return {LogicalType.BIGINT: 0, LogicalType.DECIMAL: Decimal(0)}.get(family(column.type))
+    counted: dict[LogicalType, Value] = {LogicalType.BIGINT: 0, LogicalType.DECIMAL: Decimal(0)}
+    return counted.get(family(column.type))
 
 
 def _figure(
