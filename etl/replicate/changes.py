@@ -56,6 +56,8 @@ class Position:
     """Folder of the newest manifest."""
     gaps: tuple[Gap, ...] = ()
     """What is missing nevertheless."""
+    committed_to: str | None = None
+    """Commit time of the newest change in bronze, or of the load if none came since; ISO 8601 with zone."""
 
 
 def find_position(store: ObjectStore, slot: str) -> Position | None:
@@ -71,13 +73,19 @@ def find_position(store: ObjectStore, slot: str) -> Position | None:
     found = None
     if newest is not None and newest[1].slot == slot and newest[1].last_lsn > abandoned_lsn:
         gaps = unmended(store, newest[1].gaps)
-        found = Position(durable_lsn=Lsn(newest[1].last_lsn), day=newest[0], gaps=gaps)
+        found = Position(
+            durable_lsn=Lsn(newest[1].last_lsn), day=newest[0], gaps=gaps, committed_to=newest[1].committed_to
+        )
     for load in newest_loads(store):
         if load.lsn <= max(abandoned_lsn, found.durable_lsn if found is not None else 0):
             break
         if load.slot == slot and load.begins_slot:
             day = datetime.fromisoformat(load.snapshot_at).astimezone(UTC).date()
-            return Position(durable_lsn=Lsn(load.lsn), day=max(day, newest[0]) if newest else day)
+            return Position(
+                durable_lsn=Lsn(load.lsn),
+                day=max(day, newest[0]) if newest else day,
+                committed_to=load.snapshot_at,
+            )
     return found
 
 

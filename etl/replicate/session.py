@@ -144,6 +144,7 @@ class Tally:
     transactions: int = 0
     changes: int = 0
     committed_to: str | None = None
+    """Commit time of the newest change in bronze, whoever landed it."""
 
 
 class Session:
@@ -215,6 +216,7 @@ class Session:
         position = find_position(self._store, self._config.slot)
         if position is None:
             raise NotBegunError
+        self._tally.committed_to = self._tally.committed_to or position.committed_to
         return position
 
     def _flush(self) -> None:

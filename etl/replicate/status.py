@@ -52,8 +52,10 @@ class ReplicatorState(StrEnum):
 
 
 class Standing(StrEnum):
-    """What a reader makes of a status, given the time."""
+    """What a reader makes of a status, given the time: the replicator's, and the follower's."""
 
+    ABSENT = "absent"
+    """It has never said anything: nobody started it, and nobody promised to."""
     WELL = "well"
     WAITING = "waiting"
     NOT_MOVING = "not moving"
@@ -112,7 +114,7 @@ class ReplicatorStatus:
     server_lsn: int = 0
     """End of the source's log when it was asked last."""
     committed_to: str | None = None
-    """Commit time of the newest change that was landed since the replicator started."""
+    """Commit time of the newest change in bronze, or of the load if none came since; None before that is known."""
     heard_at: str | None = None
     """When the source last answered."""
     moved_at: str | None = None
@@ -181,7 +183,7 @@ class Progress:
     server_lsn: Lsn
     """End of the source's log when it was asked last."""
     committed_to: str | None
-    """Commit time of the newest change landed since the replicator started, ISO 8601 with zone."""
+    """Commit time of the newest change in bronze, ISO 8601 with zone."""
     transactions: int
     """Landed since the replicator started."""
     changes: int

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from etl.replicate.status import Standing
 from lakehouse_admin.models import PipelineRun
 from lakehouse_admin.states import MOVING_RUN_STATES, AlertRule, EventLevel, Health, RunState, TablePhase
 from lakehouse_admin.status.overview import Overview
-from lakehouse_admin.status.replication import Standing
 
 _DRIFT = "NotReconciledError"
 _HALTED = frozenset({Standing.NOT_MOVING, Standing.SILENT})
@@ -51,7 +51,13 @@ def findings(overview: Overview, *, limits: Limits, disk_free_bytes: int | None)
         limits: The installation's.
         disk_free_bytes: What the lake's disk has left; None if it has no end.
     """
-    found = [*_runs(overview), *_tables(overview), *_promises(overview), *_replication(overview, limits)]
+    found = [
+        *_runs(overview),
+        *_tables(overview),
+        *_promises(overview),
+        *_replication(overview, limits),
+        *_follower(overview),
+    ]
     if disk_free_bytes is not None and disk_free_bytes < limits.left_bytes:
         found.append(
             Finding(
@@ -61,7 +67,7 @@ def findings(overview: Overview, *, limits: Limits, disk_free_bytes: int | None)
                 guidance="Make room, or move the lake to a larger disk; loads stop when it is full.",
             )
         )
-    if overview.health is Health.STUCK and overview.replication.standing not in _HALTED:
+    if overview.health is Health.STUCK and not _HALTED & {overview.replication.standing, overview.follower.standing}:
         found.append(
             Finding(
                 rule=AlertRule.MOVEMENT,
@@ -172,6 +178,36 @@ def _replication(overview: Overview, limits: Limits) -> Iterator[Finding]:
             title="The source is about to give up the replication slot",
             detail=f"It may write {_size(now.log_left_bytes)} more.",
             guidance="Let the replicator catch up, or raise max_slot_wal_keep_size; a lost slot means a new full load.",
+        )
+
+
+def _follower(overview: Overview) -> Iterator[Finding]:
+    """What keeps changes from becoming what readers see, beside what keeps them from bronze."""
+    now = overview.follower
+    if now.standing in {Standing.FAILED, Standing.SILENT}:
+        silent = now.standing is Standing.SILENT
+        yield Finding(
+            rule=AlertRule.MOVEMENT,
+            subject="follower",
+            title="The follower says that it runs, and has said nothing since" if silent else "The follower fails",
+            detail=now.message,
+            guidance=now.guidance or "Look at the follower's log; `manage.py up` restarts what has ended.",
+        )
+    for table, why in now.failed_tables.items():
+        yield Finding(
+            rule=AlertRule.TABLE,
+            subject=f"{table}, followed",
+            title=f"{table} is not followed to the end; the others go on",
+            detail=why,
+            guidance="Readers see the table as it was. `manage.py lakehouse tables` says where each table stands.",
+        )
+    for model, why in now.failed_models.items():
+        yield Finding(
+            rule=AlertRule.CHECK,
+            subject=f"{model}, followed",
+            title=f"{model} is held back: readers see its last good version",
+            detail=why,
+            guidance="Correct the cause; the follower publishes the model with the next change that passes.",
         )
 
 

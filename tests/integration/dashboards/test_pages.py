@@ -22,6 +22,7 @@ from dashboards.formats import Money
 from dashboards.metrics.definitions import tenant_models
 from dashboards.pages.registry import CHARTS, PAGES
 from dashboards.urls import urlpatterns
+from etl.contracts.publication import Withheld
 from tests.integration.dashboards.world import CUSTOMERS, NOW, Published, World
 
 BERLIN_NOW = NOW.astimezone(ZoneInfo("Europe/Berlin"))
@@ -60,11 +61,15 @@ def test_the_overview_shows_own_numbers_and_when_they_are_from(visit: Client, wo
 def test_an_update_that_was_held_back_is_said(visit: Client, world: World, published: Published) -> None:
     before = visit.get(world.ours.address())
     assert "held back" not in text(before)
-    published.held_back = NOW + timedelta(hours=1)
+    published.held_back = Withheld(as_of=NOW + timedelta(hours=1), since=NOW + timedelta(minutes=30))
     after = visit.get(world.ours.address(), headers={"If-None-Match": before["ETag"]})
     assert after.status_code == 200
     at = BERLIN_NOW + timedelta(hours=1)
-    assert f"The update of {at.day} {at:%b %Y, %H:%M %Z} did not pass its checks" in text(after)
+    since = BERLIN_NOW + timedelta(minutes=30)
+    assert f"Since {since.day} {since:%b %Y, %H:%M %Z} no update has passed its checks" in text(after)
+    assert f"the newest with data of {at.day} {at:%b %Y, %H:%M %Z}" in text(after)
+    for path in PAGE_PATHS:
+        assert "Newer numbers are held back" in text(visit.get(world.ours.address(path)))
     assert Money("EUR").full(world.ours.revenue) in text(after)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from etl.contracts.publication import Publication
+from etl.contracts.publication import Publication, Withheld
 from etl.engine.lake import LakeConfig
 from etl.gold.materialise import materialise
 from etl.jobs.progress import Progress
@@ -29,12 +29,12 @@ class Published:
     publication: Publication | None = None
     lake: LakeConfig | None = None
     engine: DuckDBQueryEngine | None = None
-    held_back: datetime | None = None
+    held_back: Withheld | None = None
 
     def current(self) -> Publication | None:
         return self.publication
 
-    def withheld(self) -> datetime | None:
+    def withheld(self) -> Withheld | None:
         return self.held_back
 
 

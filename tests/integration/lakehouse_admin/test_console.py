@@ -10,6 +10,7 @@ from django.test import Client
 from django.urls import URLPattern, reverse
 from django.utils import timezone
 
+from etl.replicate.status import Standing
 from lakehouse_admin.actions.change_table import fail_table
 from lakehouse_admin.actions.watch import watch
 from lakehouse_admin.admin import (
@@ -23,7 +24,7 @@ from lakehouse_admin.admin import (
 from lakehouse_admin.flow import advance
 from lakehouse_admin.models import Alert, AuditEntry, Pipeline, PipelineRun, PublicationRecord, TableState
 from lakehouse_admin.states import AlertState, PipelineState, RunState, Stage, TablePhase, Trigger
-from lakehouse_admin.status.replication import Replication, Standing
+from lakehouse_admin.status.replication import Replication
 from saas.models import User
 from tests.fakes import RUNNING, FakeLakehouse, failed, reconcile_result, succeeded
 from tests.integration.lakehouse_admin.conftest import NOW
@@ -493,7 +494,7 @@ class TestPages:
         session_and_user = 2
 
         for address, queries in {
-            reverse("admin:index"): 6,
+            reverse("admin:index"): 8,
             reverse(RUN + "live", args=[published.pk]): 6,
             reverse(RUN + "change", args=[published.pk]): 7,
         }.items():
