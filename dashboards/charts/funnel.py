@@ -19,8 +19,12 @@ def funnel_figure(steps: Sequence[FunnelStep]) -> Figure:
                 name=step.name.capitalize(),
                 length=float(step.visits),
                 written=formats.count(step.visits)
-                + ("" if step.step_ratio is None else f", {formats.percent(step.step_ratio)} of the step before"),
-                hover=(formats.plural(step.visits, "visit"), f"{formats.percent(step.overall_ratio)} of all"),
+                + ("" if step.step_ratio is None else f" · {formats.percent(step.step_ratio)}"),
+                hover=(
+                    formats.plural(step.visits, "visit"),
+                    f"{formats.percent(step.step_ratio)} of the step before",
+                    f"{formats.percent(step.overall_ratio)} of all",
+                ),
             )
             for step in steps
         ]
