@@ -22,7 +22,7 @@ def funnel_figure(steps: Sequence[FunnelStep]) -> Figure:
                 + ("" if step.step_ratio is None else f" · {formats.percent(step.step_ratio)}"),
                 hover=(
                     formats.plural(step.visits, "visit"),
-                    f"{formats.percent(step.step_ratio)} of the step before",
+                    *(() if step.step_ratio is None else (f"{formats.percent(step.step_ratio)} of the step before",)),
                     f"{formats.percent(step.overall_ratio)} of all",
                 ),
             )
