@@ -212,7 +212,13 @@ def test_other_tenants_do_not_exist(dashboard: Page, stack: Stack, source: psyco
     others = source.execute(FOREIGN_CUSTOMERS_SQL, {"slug": slug(owner)}).fetchall()
     canaries = [*names, *(text for pair in others for text in pair)]
     charts = ["revenue", "acquisition", "lifetime-value", "top-customers", "products", "churn-risk", "mrr-changes"]
-    paths = ["", "customers/", "subscriptions/", "definitions/", *(f"data/{chart}.{kind}" for chart in charts for kind in ("json", "csv"))]
+    paths = [
+        "",
+        "customers/",
+        "subscriptions/",
+        "definitions/",
+        *(f"data/{chart}.{kind}" for chart in charts for kind in ("json", "csv")),
+    ]
     for path in paths:
         own = dashboard.request.get(owner.path + path)
         assert own.status == 200
