@@ -66,6 +66,11 @@ def short_count(number: int | Decimal | None) -> str:
     return NOTHING if number is None else _short(Decimal(number))
 
 
+def number(value: Decimal | float | None, *, places: int = 1) -> str:
+    """Return ``3.2``: a number that counts nothing whole, such as a quotient."""
+    return NOTHING if value is None else f"{_rounded(Decimal(str(value)), places):,}".replace("-", _MINUS)
+
+
 def percent(ratio: Decimal | float | None, *, places: int = 1) -> str:
     """Return ``12.3%`` of a ratio where 1 is the whole."""
     if ratio is None:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Self
 from zoneinfo import ZoneInfo
 
-from etl.contracts.publication import Publication
+from etl.contracts.publication import Publication, Withheld
 
 _MINUTE_SECONDS = 60
 _HOUR_MINUTES = 60
@@ -25,8 +25,8 @@ class Freshness:
     is_stale: bool
     """Older than the models promise."""
     promise_seconds: int
-    withheld: datetime | None = None
-    """Where newer data stands that broke a check and is kept from readers, in the tenant's time zone."""
+    withheld: Withheld | None = None
+    """Newer data that broke a check and is kept from readers, its times in the tenant's time zone."""
 
     @classmethod
     def of(
@@ -36,7 +36,7 @@ class Freshness:
         timezone: str,
         promise_seconds: int,
         now: datetime,
-        withheld: datetime | None = None,
+        withheld: Withheld | None = None,
     ) -> Self:
         """Compare the publication with the clock.
 
@@ -45,7 +45,7 @@ class Freshness:
             timezone: IANA name of the tenant's zone.
             promise_seconds: How old the data may be.
             now: The present, an aware time.
-            withheld: Where newer data stands that was not published; None if there is none.
+            withheld: Newer data that was not published; None if there is none.
         """
         age = max(now - publication.as_of, timedelta(0))
         return cls(
@@ -53,7 +53,11 @@ class Freshness:
             age=age,
             is_stale=age > timedelta(seconds=promise_seconds),
             promise_seconds=promise_seconds,
-            withheld=withheld.astimezone(ZoneInfo(timezone)) if withheld else None,
+            withheld=Withheld(
+                as_of=withheld.as_of.astimezone(ZoneInfo(timezone)), since=withheld.since.astimezone(ZoneInfo(timezone))
+            )
+            if withheld
+            else None,
         )
 
     @property
@@ -64,12 +68,17 @@ class Freshness:
     @property
     def absolute(self) -> str:
         """``23 Nov 2026, 08:58 CET``."""
-        return _absolute(self.as_of)
+        return written_moment(self.as_of)
 
     @property
     def withheld_absolute(self) -> str:
         """The same of the data that is kept from readers; empty if there is none."""
-        return _absolute(self.withheld) if self.withheld else ""
+        return written_moment(self.withheld.as_of) if self.withheld else ""
+
+    @property
+    def withheld_since(self) -> str:
+        """Since when updates are kept back; empty if none is."""
+        return written_moment(self.withheld.since) if self.withheld else ""
 
     @property
     def iso(self) -> str:
@@ -88,7 +97,8 @@ class Freshness:
         return _ago(hours, "hour") if hours < _HOURS_SAID_IN_HOURS else _ago(hours // _DAY_HOURS, "day")
 
 
-def _absolute(at: datetime) -> str:
+def written_moment(at: datetime) -> str:
+    """Return ``23 Nov 2026, 08:58 CET``."""
     return f"{at.day} {at:%b %Y, %H:%M %Z}"
 
 

@@ -1,7 +1,8 @@
 """Which gold columns each chart reads: the dashboards' end of the lineage (`etl.gold.lineage`).
 
-Taken from the charts' own questions, so it cannot fall behind them: a chart's ``draw`` calls
-functions of `dashboards.metrics`, and the SQL of these is literal text, as its type demands.
+Taken from the charts' own questions, so it cannot fall behind them. A chart that was declared
+over a model says itself which columns it asks for; the ``draw`` of any other calls functions of
+`dashboards.metrics`, and the SQL of these is literal text, as its type demands.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from types import FunctionType
 
-from dashboards.charts.registry import CHARTS
 from dashboards.metrics.definitions import models
 from dashboards.metrics.revenue import revenue_by_day
 from dashboards.metrics.summary import tenant_summary
+from dashboards.pages.registry import CHARTS
 from etl.gold.front_matter import parse_query
 from etl.gold.lineage import Reader, columns_read
 
@@ -29,7 +30,7 @@ _KEY_FIGURES = (revenue_by_day, tenant_summary)
 def dashboard_readers() -> tuple[Reader, ...]:
     """Return every chart and the gold columns it reads (`settings.GOLD_READERS`)."""
     charts = [
-        Reader(name=chart.name, title=chart.title, columns=_columns(_metrics_called(chart.draw)))
+        Reader(name=chart.name, title=chart.title, columns=chart.reads or _columns(_metrics_called(chart.draw)))
         for chart in CHARTS.values()
     ]
     return (Reader(name="key-figures", title="Key figures", columns=_columns(_KEY_FIGURES)), *charts)
@@ -44,12 +45,13 @@ def _columns(functions: Iterable[Callable[..., object]]) -> frozenset[str]:
 
 
 def _metrics_called(function: Callable[..., object]) -> Iterator[Callable[..., object]]:
-    """Yield the functions of `dashboards.metrics` that ``function`` names."""
+    """Yield the functions of `dashboards.metrics` that ``function`` names, and those that these name in turn."""
     assert isinstance(function, FunctionType)
     for name in function.__code__.co_names:
         called = function.__globals__.get(name)
         if isinstance(called, FunctionType) and called.__module__.startswith(_METRICS):
             yield called
+            yield from _metrics_called(called)
 
 
 def _questions(function: Callable[..., object]) -> Iterator[str]:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import plotly
-
 from config import env
 from config.aws import aws_settings
 from config.settings.cache import *
@@ -111,5 +107,3 @@ USE_TZ = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 STATIC_URL = "/static/"
-# Plotly's browser bundle, served by ourselves as plotly/plotly.min.js.
-STATICFILES_DIRS = [("plotly", Path(plotly.__file__).parent / "package_data")]

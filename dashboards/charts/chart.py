@@ -14,6 +14,8 @@ from dashboards.metrics.period import Period
 from dashboards.metrics.tenant_query import TenantQuery
 from etl.ports.query_engine import Value
 
+Rows = tuple[tuple[Value, ...], ...]
+
 ROWS_ON_PAGE = 10
 EXPORTED_ROWS = 100_000
 """A ranking asked for in full: as many rows as the query engine returns at all."""
@@ -29,6 +31,8 @@ class Kind(StrEnum):
     MONEY = "money"
     RATIO = "ratio"
     DAYS = "days"
+    NUMBER = "number"
+    YES_NO = "yes or no"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +47,7 @@ class TableColumn:
     @property
     def is_number(self) -> bool:
         """Whether values are set flush right."""
-        return self.kind not in {Kind.TEXT, Kind.DAY, Kind.MONTH}
+        return self.kind not in {Kind.TEXT, Kind.DAY, Kind.MONTH, Kind.YES_NO}
 
     def write(self, value: Value, money: Money) -> str:
         """Return the value as a person reads it."""
@@ -57,6 +61,8 @@ class TableColumn:
             Kind.MONEY: money.full,
             Kind.RATIO: formats.percent,
             Kind.DAYS: lambda days: formats.count(round(days)),
+            Kind.NUMBER: formats.number,
+            Kind.YES_NO: lambda truth: "yes" if truth else "no",
         }
         return writers[self.kind](value)
 
@@ -66,8 +72,36 @@ class LegendEntry:
     """One kind of mark in a figure."""
 
     role: str
-    """How it is drawn: ``series``, ``ghost``, ``line``, ``dotted`` or ``hatched``, as in `dashboards.css`."""
+    """How it is drawn, a class of `dashboards.css`: ``series``, ``ghost``, ``hatched``, ``line-2`` and the like."""
     text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """One number that says how far a chart can be trusted."""
+
+    name: str
+    value: str
+    note: str = ""
+    """What it means, in a few words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shaded:
+    """A cell whose ground says how large its value is; the value itself is there to read."""
+
+    text: str
+    shade: int | None = None
+    """From 0 to 10; None for a cell without a value, or without a shade."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    """A table whose cells are shaded: a picture that everybody can read."""
+
+    titles: tuple[str, ...]
+    rows: tuple[tuple[Shaded, ...], ...]
+    """Each begins with its name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,12 +110,16 @@ class Drawn:
 
     summary: str
     """One sentence that says what the figure shows."""
-    rows: tuple[tuple[Value, ...], ...]
+    rows: Rows
     """In the order of the chart's columns."""
     figure: Figure | None
     """None for a table that needs no picture, or without rows."""
     legend: tuple[LegendEntry, ...] = ()
     """Empty where the figure has one kind of mark only."""
+    facts: tuple[Fact, ...] = ()
+    """How the numbers did when they could be judged; for estimates."""
+    grid: Grid | None = None
+    """Drawn instead of a figure; then the rows are for programs and exports alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,3 +152,9 @@ class Chart:
     definition: str
     columns: tuple[TableColumn, ...]
     draw: Callable[[Request], Drawn]
+    is_wide: bool = False
+    """Whether it takes the whole width of a page, rather than half of it."""
+    height: str = ""
+    """Of its figure, a class of `dashboards.css`: ``tall``, ``bars``, ``few-bars``; empty for the usual one."""
+    reads: frozenset[str] = frozenset()
+    """Qualified gold columns; empty where ``draw`` itself names the functions of `dashboards.metrics` that ask."""

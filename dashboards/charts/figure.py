@@ -16,12 +16,24 @@ Figure = Mapping[str, Any]
 
 SERIES = "var(--series-1)"
 SECOND = "var(--series-2)"
+THIRD = "var(--series-3)"
+FOURTH = "var(--series-4)"
+FIFTH = "var(--series-5)"
 GHOST = "var(--series-ghost)"
 FILL = "var(--series-fill)"
+"""The ground below a line, or a band around one."""
+BAND = "var(--series-band)"
+"""A wider band, paler."""
 TEXT = "var(--text)"
 MUTED = "var(--muted)"
 LINE = "var(--line)"
 CARD = "var(--card)"
+
+
+ROLES = {
+    SERIES: "series", SECOND: "series-2", THIRD: "series-3", FOURTH: "series-4", FIFTH: "series-5", GHOST: "ghost",
+}  # fmt: skip
+"""Which class of `dashboards.css` draws a colour's mark in a legend."""
 
 
 def figure(traces: Sequence[object], *, x: Mapping[str, object], y: Mapping[str, object], **layout: object) -> Figure:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from datetime import datetime
 from typing import LiteralString, Protocol
 
 import structlog
@@ -17,7 +16,7 @@ from django.core.cache import cache
 from django.utils.module_loading import import_string
 from redis.exceptions import RedisError
 
-from etl.contracts.publication import Publication
+from etl.contracts.publication import Publication, Withheld
 from etl.ports.query_engine import PublicationReader, QueryEngine, QueryResult, Value
 
 _ONE_DAY_SECONDS = 24 * 60 * 60
@@ -54,8 +53,8 @@ def current_publication() -> Publication | None:
     return reader.current()
 
 
-def withheld_update() -> datetime | None:
-    """Return where newer data stands that is kept from readers because it broke a check; None if there is none."""
+def withheld_update() -> Withheld | None:
+    """Return the newer data that is kept from readers because it broke a check; None if there is none."""
     reader: PublicationReader = import_string(settings.PUBLICATION_READER)()
     return reader.withheld()
 

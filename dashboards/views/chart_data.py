@@ -7,10 +7,10 @@ from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_safe
 
 from dashboards.charts.chart import Chart, Drawn
-from dashboards.charts.registry import CHARTS
 from dashboards.conditional import answer
 from dashboards.export import csv_lines, plain
 from dashboards.metrics.tenant_query import current_publication, digest
+from dashboards.pages.registry import CHARTS
 from dashboards.views.failures import answers_503_as_json
 from dashboards.views.looking import Looking, looking
 from etl.contracts.publication import Publication
@@ -68,6 +68,7 @@ def _document(chart: Chart, drawn: Drawn, publication: Publication) -> dict[str,
         "summary": drawn.summary,
         "publication": publication.number,
         "as_of": publication.as_of.isoformat(),
+        "facts": [{"name": fact.name, "value": fact.value, "note": fact.note} for fact in drawn.facts],
         "columns": [column.name for column in chart.columns],
         "rows": [[plain(value) for value in row] for row in drawn.rows],
         "figure": drawn.figure,

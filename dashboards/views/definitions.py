@@ -8,6 +8,7 @@ from django.views.decorators.http import require_safe
 
 from dashboards.freshness import in_words
 from dashboards.metrics.definitions import tenant_models
+from dashboards.pages.registry import PAGES
 from dashboards.views.looking import tenant_of
 
 
@@ -17,6 +18,7 @@ def definitions(request: HttpRequest, tenant_slug: str) -> HttpResponse:
     del tenant_slug  # the middleware turned it into request.tenant
     context = {
         "tenant": tenant_of(request),
+        "pages": PAGES.values(),
         "models": [
             {
                 "model": model,

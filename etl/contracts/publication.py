@@ -26,6 +26,16 @@ class TablePin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Withheld:
+    """Data that is newer than what readers see, and kept from them because it broke a check. Times in UTC."""
+
+    as_of: datetime
+    """Source time at which the newest of it stands."""
+    since: datetime
+    """When an update was kept back first after the last one that was published."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Publication:
     """What readers see until the next publication."""
 

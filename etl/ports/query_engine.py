@@ -8,7 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import ClassVar, LiteralString, Protocol
 
-from etl.contracts.publication import Publication
+from etl.contracts.publication import Publication, Withheld
 from etl.errors import OperatorError, TransientError
 
 Value = bool | int | float | str | Decimal | date | datetime | None
@@ -71,5 +71,5 @@ class PublicationReader(Protocol):
     def at(self, number: int) -> Publication | None:
         """Return publication ``number``; None if there is none."""
 
-    def withheld(self) -> datetime | None:
-        """Return where newer data stands that broke a check and was not published; None if there is none."""
+    def withheld(self) -> Withheld | None:
+        """Return the newer data that broke a check and was not published; None if there is none."""

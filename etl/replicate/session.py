@@ -201,12 +201,10 @@ class Session:
             ):
                 self.has_streamed = True
                 # Only now is nobody else at work; somebody may have been a moment ago.
-                position = self._position()
-                self._tally.committed_to = self._tally.committed_to or position.committed_to
                 self._landing = Landing(
                     self._store,
                     slot=self._config.slot,
-                    position=position,
+                    position=self._position(),
                     tables=self._config.tables,
                     failpoint=self._hooks.failpoint,
                 )
@@ -218,6 +216,7 @@ class Session:
         position = find_position(self._store, self._config.slot)
         if position is None:
             raise NotBegunError
+        self._tally.committed_to = self._tally.committed_to or position.committed_to
         return position
 
     def _flush(self) -> None:

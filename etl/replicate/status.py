@@ -52,8 +52,10 @@ class ReplicatorState(StrEnum):
 
 
 class Standing(StrEnum):
-    """What a reader makes of a status, given the time."""
+    """What a reader makes of a status, given the time: the replicator's, and the follower's."""
 
+    ABSENT = "absent"
+    """It has never said anything: nobody started it, and nobody promised to."""
     WELL = "well"
     WAITING = "waiting"
     NOT_MOVING = "not moving"

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from lakehouse_admin.costs.budget import Overspent
 from lakehouse_admin.costs.money import shown
+from etl.replicate.status import Standing
 from lakehouse_admin.models import PipelineRun
 from lakehouse_admin.states import MOVING_RUN_STATES, AlertRule, EventLevel, Health, RunState, TablePhase
 from lakehouse_admin.status.overview import Overview
-from lakehouse_admin.status.replication import Standing
 
 _DRIFT = "NotReconciledError"
 _HALTED = frozenset({Standing.NOT_MOVING, Standing.SILENT})
@@ -57,6 +57,7 @@ def findings(
         spent: What costs more than its budget.
     """
     found = [*_runs(overview), *_tables(overview), *_promises(overview), *_replication(overview, limits)]
+    found += _follower(overview)
     found += [_over_budget(each) for each in spent]
     if disk_free_bytes is not None and disk_free_bytes < limits.left_bytes:
         found.append(
@@ -67,7 +68,7 @@ def findings(
                 guidance="Make room, or move the lake to a larger disk; loads stop when it is full.",
             )
         )
-    if overview.health is Health.STUCK and overview.replication.standing not in _HALTED:
+    if overview.health is Health.STUCK and not _HALTED & {overview.replication.standing, overview.follower.standing}:
         found.append(
             Finding(
                 rule=AlertRule.MOVEMENT,
@@ -192,6 +193,36 @@ def _over_budget(spent: Overspent) -> Finding:
         guidance="`manage.py lakehouse costs --by run` shows the dearest; run less often, or raise the budget.",
         level=EventLevel.WARNING,
     )
+
+
+def _follower(overview: Overview) -> Iterator[Finding]:
+    """What keeps changes from becoming what readers see, beside what keeps them from bronze."""
+    now = overview.follower
+    if now.standing in {Standing.FAILED, Standing.SILENT}:
+        silent = now.standing is Standing.SILENT
+        yield Finding(
+            rule=AlertRule.MOVEMENT,
+            subject="follower",
+            title="The follower says that it runs, and has said nothing since" if silent else "The follower fails",
+            detail=now.message,
+            guidance=now.guidance or "Look at the follower's log; `manage.py up` restarts what has ended.",
+        )
+    for table, why in now.failed_tables.items():
+        yield Finding(
+            rule=AlertRule.TABLE,
+            subject=f"{table}, followed",
+            title=f"{table} is not followed to the end; the others go on",
+            detail=why,
+            guidance="Readers see the table as it was. `manage.py lakehouse tables` says where each table stands.",
+        )
+    for model, why in now.failed_models.items():
+        yield Finding(
+            rule=AlertRule.CHECK,
+            subject=f"{model}, followed",
+            title=f"{model} is held back: readers see its last good version",
+            detail=why,
+            guidance="Correct the cause; the follower publishes the model with the next change that passes.",
+        )
 
 
 def _size(size_bytes: int) -> str:

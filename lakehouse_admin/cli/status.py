@@ -1,4 +1,4 @@
-"""Say how the pipeline and the replicator are doing; exit 1 if one is failing, late or stuck."""
+"""Say how the pipeline, the replicator and the follower are doing; exit 1 if one is failing, late or stuck."""
 
 from __future__ import annotations
 
@@ -45,6 +45,14 @@ def handle(options: Mapping[str, object], output: Output) -> int:  # noqa: ARG00
                 )
         if replicator is not None and standing is not None:
             _print_replicator(replicator, standing, output)
+        if now.follower.standing is not Standing.ABSENT:
+            output.lines(f"Follower: {now.follower.standing}. {now.follower.sentence} {now.follower.guidance}".rstrip())
+            for model, why in now.follower.failed_models.items():
+                output.lines(f"  {model}: {why}")
+        if now.held_back is not None:
+            output.lines(
+                f"Held back since {now.held_back.since:%Y-%m-%d %H:%M:%S} UTC: {now.held_back.run}: {now.held_back.why}"
+            )
         if now.runs:
             output.lines("")
             table_of_runs(now.runs[:_SHOWN_RUNS], output)

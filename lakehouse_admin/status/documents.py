@@ -92,6 +92,25 @@ def overview_document(overview: Overview) -> dict[str, object]:
             "lag_bytes": overview.replication.lag_bytes,
             "durable_lsn": overview.replication.durable_lsn,
         },
+        "follower": {
+            "standing": overview.follower.standing.value,
+            "state": overview.follower.phase.value if overview.follower.phase else None,
+            "written_at": _time(overview.follower.written_at),
+            "publication": overview.follower.publication,
+            "lag_bytes": overview.follower.lag_bytes,
+            "message": overview.follower.message or None,
+            "guidance": overview.follower.guidance or None,
+            "failed_tables": dict(overview.follower.failed_tables),
+            "failed_models": dict(overview.follower.failed_models),
+        },
+        "held_back": None
+        if overview.held_back is None
+        else {
+            "run": overview.held_back.run.pk,
+            "as_of": _time(overview.held_back.as_of),
+            "since": _time(overview.held_back.since),
+            "why": overview.held_back.why,
+        },
         "runs": [run_summary(run) for run in overview.runs],
     }
 

@@ -14,17 +14,17 @@ from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from etl.replicate.status import Standing
 from lakehouse_admin.models import Alert, Pipeline, PipelineRun, TableResult, TableState
 from lakehouse_admin.models.alert import UNRESOLVED
 from lakehouse_admin.models.pipeline import MAINTENANCE_KEY
 from lakehouse_admin.states import AlertRule, Health, Reconciliation, RunState, TablePhase
+from lakehouse_admin.status.follower import Follower, follower_now
 from lakehouse_admin.status.overview import Overview, overview
-from lakehouse_admin.status.replication import Replication, Standing
-
-_UNASKED = Replication(standing=Standing.ABSENT)
+from lakehouse_admin.status.replication import ABSENT, Replication
 
 
-def exposition(*, now: datetime, replication: Replication = _UNASKED) -> bytes:
+def exposition(*, now: datetime, replication: Replication = ABSENT) -> bytes:
     """Return the metrics in Prometheus's text format, version 0.0.4.
 
     Args:
@@ -56,6 +56,7 @@ class _ControlPlane(Collector):
         yield from _runs()
         yield from _newest_runs(seen)
         yield from _replication(self._replication)
+        yield from _follower(follower_now(now=self._now))
         yield from _tables()
         yield from _alerts()
 
@@ -153,6 +154,26 @@ def _replication(replication: Replication) -> Iterator[Metric]:
             "lakeside_replication_slot_left_bytes",
             "Bytes that the source may still write before it gives up the slot.",
             value=replication.log_left_bytes,
+        )
+
+
+def _follower(follower: Follower) -> Iterator[Metric]:
+    standing = GaugeMetricFamily(
+        "lakeside_follower_standing", "1 for how the follower stands, 0 for the others.", labels=["standing"]
+    )
+    for each in Standing:
+        standing.add_metric([each.value], float(follower.standing is each))
+    yield standing
+    if follower.standing is not Standing.ABSENT:
+        yield GaugeMetricFamily(
+            "lakeside_follower_lag_bytes",
+            "Bytes of the source's log in bronze that are not published yet.",
+            value=follower.lag_bytes,
+        )
+        yield GaugeMetricFamily(
+            "lakeside_follower_failed_models",
+            "Gold models of which readers see an older version, because the newer one failed.",
+            value=len(follower.failed_models),
         )
 
 

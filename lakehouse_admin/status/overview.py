@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from etl.replicate.status import Standing
 from lakehouse_admin.models import Pipeline, PipelineRun, PublicationRecord, TableState
 from lakehouse_admin.states import MOVING_RUN_STATES, Health, PipelineState, RunState, ScheduleKind, TablePhase
+from lakehouse_admin.status.follower import Follower, follower_now
 from lakehouse_admin.status.promises import Promise, complete_until, promises
-from lakehouse_admin.status.replication import Replication, Standing
+from lakehouse_admin.status.publications import HeldBack, held_back
+from lakehouse_admin.status.replication import ABSENT, Replication
 
 LATEST_RUNS = 30
 UNMOVED = timedelta(seconds=60)
@@ -32,6 +35,9 @@ class Overview:
     promises: tuple[Promise, ...]
     """Every gold table's, the most broken first."""
     replication: Replication
+    follower: Follower
+    held_back: HeldBack | None
+    """What is newer than readers see, and kept from them."""
 
 
 def overview(pipeline: Pipeline, *, now: datetime, replication: Replication | None = None) -> Overview:
@@ -42,7 +48,8 @@ def overview(pipeline: Pipeline, *, now: datetime, replication: Replication | No
         now: The time (UTC).
         replication: What the replicator says; None if nobody asked it.
     """
-    replication = replication or Replication(standing=Standing.ABSENT)
+    replication = replication or ABSENT
+    follower = follower_now(now=now)
     publication = PublicationRecord.objects.select_related("run").first()
     latest = pipeline.runs.select_related("requested_by", "publication").prefetch_related("stage_runs")
     runs = tuple(latest[:LATEST_RUNS])
@@ -57,6 +64,7 @@ def overview(pipeline: Pipeline, *, now: datetime, replication: Replication | No
         promises=promises(publication, replication, now=now),
         replication=replication,
         pace=_pace(pipeline, now),
+        follower=follower,
     )
     health, reason = _health(found, now)
     return Overview(
@@ -69,6 +77,8 @@ def overview(pipeline: Pipeline, *, now: datetime, replication: Replication | No
         tables=tables,
         promises=found.promises,
         replication=replication,
+        follower=follower,
+        held_back=held_back(),
     )
 
 
@@ -84,6 +94,7 @@ class _Found:
     promises: tuple[Promise, ...]
     replication: Replication
     pace: timedelta | None
+    follower: Follower
 
 
 def _pace(pipeline: Pipeline, now: datetime) -> timedelta | None:
@@ -114,6 +125,8 @@ def _failing(found: _Found, _now: datetime) -> _Verdict:
         return Health.FAILING, f"{ended} failed: {ended.error_message}"
     if found.replication.standing is Standing.FAILED:
         return Health.FAILING, f"The replicator failed: {found.replication.message}"
+    if found.follower.standing is Standing.FAILED:
+        return Health.FAILING, f"The follower fails: {found.follower.message}"
     failed = [table for table in found.tables if table.state == TablePhase.FAILED]
     if failed and not is_moving:
         return Health.FAILING, f"{failed[0]} failed: {failed[0].reason}"
@@ -130,6 +143,8 @@ def _stuck(found: _Found, now: datetime) -> _Verdict:
         return Health.STUCK, "The replicator runs and is behind, but gets no further."
     if found.replication.standing is Standing.SILENT:
         return Health.STUCK, "The replicator says that it runs, and has said nothing since."
+    if found.follower.standing is Standing.SILENT:
+        return Health.STUCK, "The follower says that it runs, and has said nothing since."
     return None
 
 

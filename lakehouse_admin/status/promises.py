@@ -10,8 +10,9 @@ from functools import lru_cache
 from pathlib import Path
 
 import etl.gold
+from etl.replicate.status import Standing
 from lakehouse_admin.models import PublicationRecord
-from lakehouse_admin.status.replication import Replication, Standing
+from lakehouse_admin.status.replication import Replication
 
 _MODELS = Path(etl.gold.__file__).parent / "models"
 _PROMISE = re.compile(r"^(?:--\s*)?freshness_(seconds|hours):\s*(\d+)\s*$", re.MULTILINE)

@@ -2,33 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-_SILENT = timedelta(seconds=30)
-"""The document is written every second; this old, its writer is gone or hangs."""
-_STUCK = timedelta(seconds=60)
-_ENDED = frozenset({"stopped", "failed"})
-
-
-class Standing(StrEnum):
-    """What to make of a replicator."""
-
-    ABSENT = "absent"
-    """It has never written anything: nothing follows the source, and nobody promised to."""
-    WELL = "well"
-    WAITING = "waiting"
-    NOT_MOVING = "not moving"
-    """It runs and is behind, but gets no further."""
-    SILENT = "silent"
-    """It says it runs, and has said nothing since."""
-    STOPPED = "stopped"
-    FAILED = "failed"
+from etl.replicate.status import STATUS_NAME, ReplicatorStatus, Standing, StatusFile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,14 +20,13 @@ class TableTrouble:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replication:
-    """The replicator's document, as far as it could be read."""
+    """The replicator's document, judged at one moment."""
 
     standing: Standing
-    state: str = ""
     durable_lsn: int = 0
     lag_bytes: int = 0
     committed_to: datetime | None = None
-    """Commit time of the newest change in bronze; None if none came since the replicator started."""
+    """Commit time of the newest change in bronze; None while that is not known."""
     heard_at: datetime | None = None
     """When the source last answered."""
     log_left_bytes: int | None = None
@@ -59,53 +36,33 @@ class Replication:
     tables: tuple[TableTrouble, ...] = ()
 
 
+ABSENT = Replication(standing=Standing.ABSENT)
+
+
 def replication_now(bronze_root: Path, *, now: datetime) -> Replication:
     """Read the replicator's status document below bronze.
 
     A document that is missing, or not (yet) readable, is the same as none.
     """
-    try:
-        data = json.loads((bronze_root / "_status" / "replicator.json").read_text(encoding="utf-8"))
-        return _read(data, now)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        return Replication(standing=Standing.ABSENT)
+    status = StatusFile(bronze_root / STATUS_NAME).read()
+    return ABSENT if status is None else _judged(status, now)
 
 
-def _read(data: Mapping[str, Any], now: datetime) -> Replication:
-    lag_bytes = int(data.get("lag_bytes") or 0)
+def _judged(status: ReplicatorStatus, now: datetime) -> Replication:
     return Replication(
-        standing=_standing(data, lag_bytes, now),
-        state=str(data["state"]),
-        durable_lsn=int(data.get("durable_lsn") or 0),
-        lag_bytes=lag_bytes,
-        committed_to=_time(data.get("committed_to")),
-        heard_at=_time(data.get("heard_at")),
-        log_left_bytes=data.get("log_left_bytes"),
-        message=data.get("error_message") or "",
-        guidance=data.get("guidance") or "",
+        standing=status.standing(now),
+        durable_lsn=status.durable_lsn,
+        lag_bytes=status.lag_bytes,
+        committed_to=_time(status.committed_to),
+        heard_at=_time(status.heard_at),
+        log_left_bytes=status.log_left_bytes,
+        message=status.error_message or "",
+        guidance=status.guidance or "",
         tables=tuple(
-            TableTrouble(table=each["table"], message=each["message"], guidance=each.get("guidance", ""))
-            for each in data.get("tables", ())
+            TableTrouble(table=each.table, message=each.message, guidance=each.guidance) for each in status.tables
         ),
     )
 
 
-def _standing(data: Mapping[str, Any], lag_bytes: int, now: datetime) -> Standing:
-    state = data["state"]
-    if state in _ENDED:
-        return Standing(state)
-    written_at = _time(data.get("written_at") or data.get("heard_at"))
-    if written_at is None or now - written_at > _SILENT:
-        return Standing.SILENT
-    if state == "waiting":
-        return Standing.WAITING
-    moved_at = _time(data.get("moved_at"))
-    is_stuck = state == "streaming" and lag_bytes > 0 and moved_at is not None and now - moved_at > _STUCK
-    return Standing.NOT_MOVING if is_stuck else Standing.WELL
-
-
-def _time(text: object) -> datetime | None:
-    if not isinstance(text, str):
-        return None
-    at = datetime.fromisoformat(text)
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
+def _time(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text).astimezone(UTC)

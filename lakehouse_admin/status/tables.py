@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from etl.replicate.status import Standing
 from lakehouse_admin.actions.find_table import register_tables, selected_tables
 from lakehouse_admin.models import Pipeline, TableState
 from lakehouse_admin.states import TablePhase
-from lakehouse_admin.status.replication import Replication, Standing
+from lakehouse_admin.status.replication import Replication
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

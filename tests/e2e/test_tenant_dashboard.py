@@ -136,8 +136,11 @@ def test_it_says_when_the_data_is_from(dashboard: Page) -> None:
     expect(line).to_contain_text(re.compile(r"publication \d+"))
 
 
-def test_every_chart_is_drawn_as_its_table_says(dashboard: Page) -> None:
-    for name, column in {"revenue": 2, "lifetime-value": 3, "products": 6}.items():
+def test_every_chart_is_drawn_as_its_table_says(dashboard: Page, owner: DemoUser) -> None:
+    pages = {"revenue": ("", 2), "lifetime-value": ("customers/", 3), "products": ("products/", 6)}
+    for name, (path, column) in pages.items():
+        dashboard.goto(owner.path + path)
+        draw_all(dashboard)
         card = dashboard.locator(f"#{name}")
         cells = card.locator(f"tbody td:nth-child({column})").all_text_contents()
         if name == "revenue":
@@ -145,8 +148,43 @@ def test_every_chart_is_drawn_as_its_table_says(dashboard: Page) -> None:
         bars = card.locator(".barlayer .trace").first.locator(".point")
         assert bars.count() == len(cells) > 0
         assert (card.locator(".summary").text_content() or "").strip().endswith(".")
+    dashboard.goto(f"{owner.path}customers/")
+    draw_all(dashboard)
     assert dashboard.locator("#acquisition .barlayer .trace").count() == 2
     assert dashboard.locator("#top-customers tbody tr").count() == 10
+    expect(dashboard.locator("#cohorts .grid tbody tr").first).to_contain_text("100%")
+    dashboard.goto(f"{owner.path}subscriptions/")
+    draw_all(dashboard)
+    assert dashboard.locator("#mrr-movements .barlayer .trace").count() == 5
+
+
+def test_every_page_is_one_click_away_and_keeps_the_period(dashboard: Page) -> None:
+    dashboard.get_by_role("link", name="90 days").click()
+    for title in ("Revenue", "Customers", "Products", "Subscriptions", "Invoices", "Activity", "Overview"):
+        dashboard.get_by_role("navigation", name="Pages").get_by_role("link", name=title, exact=True).click()
+        expect(dashboard.get_by_role("link", name=title, exact=True)).to_have_attribute("aria-current", "page")
+        expect(dashboard).to_have_url(re.compile(r"\?days=90$"))
+        draw_all(dashboard)
+
+
+def test_a_stack_is_read_out_part_by_part(dashboard: Page, owner: DemoUser) -> None:
+    dashboard.goto(f"{owner.path}invoices/")
+    draw_all(dashboard)
+    dashboard.locator("#billed-and-paid .plot").focus()
+    dashboard.keyboard.press("ArrowRight")
+    spoken = dashboard.locator("#spoken")
+    oldest = dashboard.locator("#billed-and-paid tbody tr").last.locator("td")
+    for column in (1, 2):
+        expect(spoken).to_contain_text(oldest.nth(column).text_content() or "never")
+
+
+def test_nothing_moves_while_charts_are_drawn(page: Page, owner: DemoUser) -> None:
+    sign_in(page, owner)
+    for path in ("revenue/", "customers/"):
+        page.goto(owner.path + path)
+        before = page.evaluate("document.documentElement.scrollHeight")
+        draw_all(page)
+        assert page.evaluate("document.documentElement.scrollHeight") == before
 
 
 def test_the_period_is_chosen_by_address(dashboard: Page, source: psycopg.Connection, owner: DemoUser) -> None:
@@ -173,8 +211,14 @@ def test_other_tenants_do_not_exist(dashboard: Page, stack: Stack, source: psyco
     names = [name for (name,) in source.execute("SELECT name FROM tenants WHERE slug <> %s", (slug(owner),)).fetchall()]
     others = source.execute(FOREIGN_CUSTOMERS_SQL, {"slug": slug(owner)}).fetchall()
     canaries = [*names, *(text for pair in others for text in pair)]
-    charts = ["revenue", "acquisition", "lifetime-value", "top-customers", "products"]
-    paths = ["", "definitions/", *(f"data/{chart}.{kind}" for chart in charts for kind in ("json", "csv"))]
+    charts = ["revenue", "acquisition", "lifetime-value", "top-customers", "products", "churn-risk", "mrr-changes"]
+    paths = [
+        "",
+        "customers/",
+        "subscriptions/",
+        "definitions/",
+        *(f"data/{chart}.{kind}" for chart in charts for kind in ("json", "csv")),
+    ]
     for path in paths:
         own = dashboard.request.get(owner.path + path)
         assert own.status == 200
@@ -190,7 +234,7 @@ def test_other_tenants_do_not_exist(dashboard: Page, stack: Stack, source: psyco
 def test_everything_is_reached_by_keyboard(dashboard: Page) -> None:
     for _ in range(80):
         dashboard.keyboard.press("Tab")
-        if dashboard.evaluate("document.activeElement.matches('#products .export')"):
+        if dashboard.evaluate("document.activeElement.matches('#revenue-forecast .export')"):
             break
     else:
         pytest.fail("80 presses of Tab did not reach the last link")
@@ -227,6 +271,10 @@ def test_nothing_sticks_out(page: Page, owner: DemoUser, scheme: str, width: int
     sign_in(page, owner)
     draw_all(page)
     assert page.evaluate("document.documentElement.scrollWidth") == width
+    for path in ("customers/", "activity/"):
+        page.goto(owner.path + path)
+        draw_all(page)
+        assert page.evaluate("document.documentElement.scrollWidth") == width
     page.goto(f"{owner.path}definitions/")
     assert page.evaluate("document.documentElement.scrollWidth") == width
 

@@ -28,7 +28,7 @@ from django.test import Client
 from pytest_django import DjangoDbBlocker, Settings
 
 from config import env
-from dashboards.charts.registry import CHARTS
+from dashboards.pages.registry import CHARTS
 from dashboards.metrics.definitions import tenant_models
 from etl.bronze.layout import load_manifest_key
 from etl.bronze.manifest import LoadManifest

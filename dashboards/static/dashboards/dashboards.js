@@ -73,7 +73,10 @@
     const last = plot.data[0].x.length - 1;
     const next = plot.point === undefined ? (step > 0 ? 0 : last) : plot.point + step;
     plot.point = Math.min(Math.max(next, 0), last);
-    Plotly.Fx.hover(plot, [{ curveNumber: 0, pointNumber: plot.point }]);
+    // Every mark that stands at the same place: the parts of a stack, or lines side by side.
+    const beside = plot.data.flatMap(({ x, hoverinfo }, curve) =>
+      hoverinfo !== "skip" && x[plot.point] === plot.data[0].x[plot.point] ? [curve] : []);
+    Plotly.Fx.hover(plot, beside.map((curve) => ({ curveNumber: curve, pointNumber: plot.point })));
     clearTimeout(plot.speaking);
     plot.speaking = setTimeout(() => speak(plot), shownWithinMilliseconds);
   }
@@ -99,6 +102,11 @@
       if (plot.classList.contains("drawn")) Plotly.Fx.unhover(plot);
     });
   }
+
+  // --- pages: on a narrow screen they scroll; the present one is in sight ----------------
+
+  const here = document.querySelector(".places [aria-current]");
+  if (here) here.parentElement.scrollLeft = here.offsetLeft - (here.parentElement.clientWidth - here.offsetWidth) / 2;
 
   // --- definitions ---------------------------------------------------------------------
 

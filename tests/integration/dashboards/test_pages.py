@@ -8,24 +8,30 @@ import io
 import json
 import re
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from django.contrib.staticfiles import finders
+from django.core.cache import cache
 from django.test import Client
 from django.urls import get_resolver
 
-from dashboards.charts.registry import CHARTS
 from dashboards.formats import Money
 from dashboards.metrics.definitions import tenant_models
+from dashboards.pages.registry import CHARTS, PAGES
 from dashboards.urls import urlpatterns
-from tests.integration.dashboards.world import NOW, Published, World
+from etl.contracts.publication import Withheld
+from tests.integration.dashboards.world import CUSTOMERS, NOW, Published, World
 
 BERLIN_NOW = NOW.astimezone(ZoneInfo("Europe/Berlin"))
 
 
-NAMES = {"overview", "definitions", "chart-json", "chart-csv", "model-list", "model-json", "model-csv"}
+NAMES = {"overview", "page", "definitions", "chart-json", "chart-csv", "model-list", "model-json", "model-csv"}
+
+
+PAGE_PATHS = ["", *(f"{page}/" for page in PAGES)]
 
 
 def text(response: object) -> str:
@@ -38,7 +44,8 @@ def every_path() -> list[str]:
     assert names == NAMES, "a new address belongs into this list"
     data = [f"data/{chart}.{kind}" for chart in CHARTS for kind in ("json", "csv")]
     data += [f"models/{model.name}.{kind}" for model in tenant_models() for kind in ("json", "csv")]
-    return ["", "?days=180", "definitions/", "models.json", *data]
+    pages = [f"{page}/{days}" for page in PAGES for days in ("", "?days=180")]
+    return ["", "?days=180", *pages, "definitions/", "models.json", *data]
 
 
 def test_the_overview_shows_own_numbers_and_when_they_are_from(visit: Client, world: World) -> None:
@@ -54,11 +61,15 @@ def test_the_overview_shows_own_numbers_and_when_they_are_from(visit: Client, wo
 def test_an_update_that_was_held_back_is_said(visit: Client, world: World, published: Published) -> None:
     before = visit.get(world.ours.address())
     assert "held back" not in text(before)
-    published.held_back = NOW + timedelta(hours=1)
+    published.held_back = Withheld(as_of=NOW + timedelta(hours=1), since=NOW + timedelta(minutes=30))
     after = visit.get(world.ours.address(), headers={"If-None-Match": before["ETag"]})
     assert after.status_code == 200
     at = BERLIN_NOW + timedelta(hours=1)
-    assert f"The update of {at.day} {at:%b %Y, %H:%M %Z} did not pass its checks" in text(after)
+    since = BERLIN_NOW + timedelta(minutes=30)
+    assert f"Since {since.day} {since:%b %Y, %H:%M %Z} no update has passed its checks" in text(after)
+    assert f"the newest with data of {at.day} {at:%b %Y, %H:%M %Z}" in text(after)
+    for path in PAGE_PATHS:
+        assert "Newer numbers are held back" in text(visit.get(world.ours.address(path)))
     assert Money("EUR").full(world.ours.revenue) in text(after)
 
 
@@ -77,7 +88,9 @@ def test_nobody_else_sees_anything(db: None, visit: Client, world: World, path: 
     ours, theirs = world.ours, world.theirs
     own = visit.get(ours.address(path))
     assert own.status_code == 200
-    assert theirs.canary not in text(own)
+    page = text(own)
+    assert theirs.canary not in page
+    assert "cannot be read" not in page
     assert visit.get(theirs.address(path)).status_code == 404
     assert theirs.canary not in text(visit.get(theirs.address(path)))
     assert visit.get(f"/t/nobody/{path}").status_code == 404
@@ -89,7 +102,15 @@ def test_nobody_else_sees_anything(db: None, visit: Client, world: World, path: 
         assert getattr(visit, method)(ours.address(path)).status_code == 405
 
 
-@pytest.mark.parametrize("chart", CHARTS)
+def test_an_export_tells_apart_what_the_page_takes_together(visit: Client, world: World) -> None:
+    document = json.loads(text(visit.get(world.ours.address("data/product-revenue-by-month.json"))))
+    _, *lines = csv.reader(io.StringIO(text(visit.get(world.ours.address("data/product-revenue-by-month.csv")))))
+    assert (len(document["rows"]), len(lines)) == (6, 12)
+    assert document["rows"][0][1] == "all others"
+    assert sum(Decimal(row[2]) for row in document["rows"]) == sum(Decimal(line[2]) for line in lines) == 120
+
+
+@pytest.mark.parametrize("chart", [name for name in CHARTS if name != "product-revenue-by-month"])
 def test_figure_and_export_hold_the_same_rows(visit: Client, world: World, chart: str) -> None:
     document = json.loads(text(visit.get(world.ours.address(f"data/{chart}.json"))))
     exported = visit.get(world.ours.address(f"data/{chart}.csv"))
@@ -104,8 +125,9 @@ def test_figure_and_export_hold_the_same_rows(visit: Client, world: World, chart
 
 
 def test_exports_are_complete(visit: Client, world: World) -> None:
-    lines = text(visit.get(world.ours.address("data/products.csv"))).splitlines()
-    assert len(lines) == 1 + 12
+    for chart, rows in {"products": 12, "stock": 12, "top-customers": CUSTOMERS, "churn-risk": CUSTOMERS // 2}.items():
+        lines = text(visit.get(world.ours.address(f"data/{chart}.csv"))).splitlines()
+        assert len(lines) == 1 + rows, chart
 
 
 def test_money_in_json_is_exact_text(visit: Client, world: World) -> None:
@@ -159,6 +181,8 @@ def test_a_shop_newer_than_the_publication(db: None, world: World) -> None:
     page = text(client.get(world.newcomer.address()))
     assert "No data yet" in page
     assert "newer than the latest publication" in page
+    for path in PAGE_PATHS:
+        assert "No data yet" in text(client.get(world.newcomer.address(path)))
     for chart in CHARTS:
         document = client.get(world.newcomer.address(f"data/{chart}.json"))
         assert document.status_code == 200
@@ -204,15 +228,18 @@ def test_pages_need_few_questions_and_none_the_second_time(
         return answer(sql, **options)
 
     monkeypatch.setattr(published.engine, "query", counting)
-    visit.get(world.ours.address())
-    first = len(asked)
-    visit.get(world.ours.address())
-    assert 0 < first <= 8
-    assert len(asked) == first
+    for path in PAGE_PATHS:
+        asked.clear()
+        cache.clear()
+        visit.get(world.ours.address(path))
+        first = len(asked)
+        visit.get(world.ours.address(path))
+        assert 0 < first <= (9 if path == "customers/" else 8)
+        assert len(asked) == first
 
 
 def test_pages_stand_without_inline_script_or_style(visit: Client, world: World) -> None:
-    for path in ("", "definitions/"):
+    for path in (*PAGE_PATHS, "definitions/"):
         response = visit.get(world.ours.address(path))
         page = text(response)
         assert "script-src 'self'" in response["Content-Security-Policy"]
@@ -231,7 +258,7 @@ def test_every_file_of_a_page_is_our_own(visit: Client, world: World) -> None:
         "dashboards/dashboards.css",
         "dashboards/dashboards.js",
         "dashboards/mark.svg",
-        "plotly/plotly.min.js",
+        "plotly/plotly-basic.min.js",
     }
     assert all(finders.find(path) for path in named)
 

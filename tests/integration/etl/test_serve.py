@@ -18,6 +18,7 @@ from etl.contracts.table import TableId
 from etl.jobs import full_load as job
 from etl.jobs.progress import Progress as JobProgress
 from etl.ports.replicator import SourceNotReadyError
+from etl.replicate.changes import newest_loads
 from etl.replicate.fence import FenceNotReachedError, set_fence, wait_for_fence
 from etl.replicate.lsn import Lsn
 from etl.replicate.preflight import all_problems
@@ -68,21 +69,21 @@ def test_it_begins_follows_and_says_how_far_it_is(
     assert running.status.state is ReplicatorState.STOPPED
 
 
-def test_it_says_how_new_bronze_is_before_and_after_changes_and_a_restart(
+def test_what_is_newest_in_bronze_is_known_before_anything_comes_and_after_a_restart(
     source: Source, store: DirectoryStore, tmp_path: Path
 ):
-    source.execute("CREATE TABLE t (id int PRIMARY KEY)")
+    source.execute("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)")
     with serving(config_of(source, "t"), store, tmp_path) as running:
         running.await_state(ReplicatorState.STREAMING)
-        loaded_at = running.catch_up(source).committed_to
-        assert loaded_at is not None, "a source that is idle since the load must be known to be idle"
-        source.execute("INSERT INTO t VALUES (1)")
-        changed_at = running.catch_up(source).committed_to
-        assert changed_at is not None
-        assert datetime.fromisoformat(changed_at) > datetime.fromisoformat(loaded_at)
+        (load,) = newest_loads(store)
+        assert running.status.committed_to == load.snapshot_at, "a lone source that is idle from the start"
+        source.execute("INSERT INTO t VALUES (2)")
+        newest = running.catch_up(source).committed_to
+        assert newest is not None
+        assert datetime.fromisoformat(newest) > datetime.fromisoformat(load.snapshot_at)
     with serving(config_of(source, "t"), store, tmp_path) as again:
         again.await_state(ReplicatorState.STREAMING)
-        assert again.catch_up(source).committed_to == changed_at
+        assert again.status.committed_to == newest
 
 
 def test_a_fence_that_nobody_brings_nearer_is_explained(source: Source):

@@ -16,6 +16,7 @@ import pytest
 from django.core import mail
 from pytest_django import Settings
 
+from etl.replicate.status import Standing
 from lakehouse_admin.actions.change_table import fail_table
 from lakehouse_admin.actions.handle_alert import (
     AlertMissingError,
@@ -33,7 +34,7 @@ from lakehouse_admin.models import Alert, AlertDelivery, AuditEntry, Pipeline, P
 from lakehouse_admin.stages.quality import NotReconciledError, SilverCheckFailedError
 from lakehouse_admin.states import AlertRule, AlertState, Trigger
 from lakehouse_admin.status.overview import overview
-from lakehouse_admin.status.replication import Replication, Standing, TableTrouble
+from lakehouse_admin.status.replication import Replication, TableTrouble
 from lakehouse_admin.transition import TransitionRefusedError
 from tests.fakes import FakeLakehouse, failed
 from tests.integration.lakehouse_admin.conftest import NOW

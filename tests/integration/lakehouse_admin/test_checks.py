@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,9 +11,10 @@ import pytest
 from lakehouse_admin.actions.retry_run import retry_run
 from lakehouse_admin.actions.trigger_run import trigger_run
 from lakehouse_admin.flow import advance
-from lakehouse_admin.models import CheckResult, Pipeline, PipelineRun, PublicationRecord
+from lakehouse_admin.models import CheckResult, Pipeline, PipelineRun, PublicationRecord, StageRun
 from lakehouse_admin.record_checks import KEPT_RUNS
-from lakehouse_admin.states import RunState, Stage, Trigger
+from lakehouse_admin.states import RunState, Stage, StageState, Trigger
+from lakehouse_admin.status.overview import overview
 from lakehouse_admin.status.publications import RecordedPublications
 from tests.fakes import FakeLakehouse, gold_result, reconcile_result, succeeded
 from tests.integration.lakehouse_admin.conftest import NOW
@@ -105,6 +107,11 @@ def test_a_model_that_breaks_its_check_keeps_the_run_from_publishing(run: Pipeli
     assert not PublicationRecord.objects.exists()
 
 
+def withheld_as_of(reader: RecordedPublications) -> datetime | None:
+    found = reader.withheld()
+    return found.as_of if found else None
+
+
 class TestWithheld:
     reader = RecordedPublications()
 
@@ -120,14 +127,34 @@ class TestWithheld:
         lakehouse.replicator.snapshot_at = "2026-11-23T09:00:00+00:00"
         silver_finds(lakehouse, check("blocked"))
         second = finished(another(pipeline), lakehouse)
-        assert self.reader.withheld() == second.as_of
+        assert withheld_as_of(self.reader) == second.as_of
 
         third = another(pipeline)
-        assert self.reader.withheld() == second.as_of
+        assert withheld_as_of(self.reader) == second.as_of
         silver_finds(lakehouse)
         lakehouse.replicator.snapshot_at = "2026-11-23T10:00:00+00:00"
         assert finished(third, lakehouse).state == RunState.SUCCEEDED
         assert self.reader.withheld() is None
+
+    def test_it_is_withheld_since_the_first_of_several_and_staff_sees_by_which_check(
+        self, run: PipelineRun, pipeline: Pipeline, lakehouse: FakeLakehouse
+    ):
+        finished(run, lakehouse)
+        silver_finds(lakehouse, check("blocked"))
+        lakehouse.replicator.snapshot_at = "2026-11-23T09:00:00+00:00"
+        first = finished(another(pipeline), lakehouse)
+        since = first.stage_runs.get(state=StageState.FAILED).finished_at
+        StageRun.objects.filter(run=first, state=StageState.FAILED).update(finished_at=since - timedelta(hours=1))
+        lakehouse.replicator.snapshot_at = "2026-11-23T10:00:00+00:00"
+        second = finished(another(pipeline), lakehouse)
+
+        found = self.reader.withheld()
+        assert found is not None
+        assert (found.as_of, found.since) == (second.as_of, since - timedelta(hours=1))
+        staff = overview(pipeline, now=since).held_back
+        assert staff is not None
+        assert staff.run == second
+        assert staff.why.startswith("Blocking checks failed:")
 
     def test_a_run_that_broke_for_another_reason_withholds_nothing(
         self, run: PipelineRun, pipeline: Pipeline, lakehouse: FakeLakehouse

@@ -13,6 +13,7 @@ from django.urls import URLPattern, reverse
 from django.utils import timezone
 from pytest_django import Settings
 
+from etl.replicate.status import Standing
 from lakehouse_admin.actions.change_table import fail_table
 from lakehouse_admin.actions.watch import watch
 from lakehouse_admin.admin import (
@@ -27,7 +28,7 @@ from lakehouse_admin.admin import (
 from lakehouse_admin.flow import advance
 from lakehouse_admin.models import Alert, AuditEntry, Pipeline, PipelineRun, PublicationRecord, TableState
 from lakehouse_admin.states import DATA_STAGES, AlertState, PipelineState, RunState, TablePhase, Trigger
-from lakehouse_admin.status.replication import Replication, Standing
+from lakehouse_admin.status.replication import Replication
 from saas.models import User
 from tests.fakes import RUNNING, FakeLakehouse, failed, reconcile_result, succeeded
 from tests.integration.lakehouse_admin.conftest import NOW
@@ -554,7 +555,7 @@ class TestPages:
         session_and_user = 2
 
         for address, queries in {
-            reverse("admin:index"): 7,
+            reverse("admin:index"): 9,
             reverse(RUN + "live", args=[published.pk]): 7,
             reverse(RUN + "change", args=[published.pk]): 8,
             reverse("costs"): 6,

@@ -8,19 +8,24 @@ from pathlib import Path
 
 import pytest
 
+from etl.replicate.status import ReplicatorState, ReplicatorStatus, Standing
 from lakehouse_admin.actions.change_table import fail_table, skip_table
 from lakehouse_admin.actions.find_table import AllTablesLeftOutError, selected_tables
 from lakehouse_admin.actions.resync_table import resync_table
+from lakehouse_admin.alerts.rules import Limits, findings
 from lakehouse_admin.claim import claim_run
 from lakehouse_admin.costs.prices import STANDARD_BOOK, read_book
 from lakehouse_admin.flow import advance
-from lakehouse_admin.models import Pipeline, PipelineRun, PublicationRecord, TableState
-from lakehouse_admin.states import Health
+from lakehouse_admin.lease import LAKE
+from lakehouse_admin.models import FollowerState, Pipeline, PipelineRun, PublicationRecord, TableState
+from lakehouse_admin.states import FollowerPhase, Health
+from lakehouse_admin.status.follower import SILENT, follower_now
+from lakehouse_admin.status.metrics import exposition
 from lakehouse_admin.status.overview import UNMOVED, overview
 from lakehouse_admin.status.plan import plan_document, plan_run
 from lakehouse_admin.status.promises import complete_until, promised_seconds, promises
 from lakehouse_admin.status.queue import queue
-from lakehouse_admin.status.replication import Replication, Standing, TableTrouble, replication_now
+from lakehouse_admin.status.replication import Replication, TableTrouble, replication_now
 from lakehouse_admin.status.tables import table_lines
 from tests.fakes import RUNNING, FakeLakehouse, failed
 from tests.integration.lakehouse_admin.conftest import NOW
@@ -29,8 +34,10 @@ from tests.integration.lakehouse_admin.test_command import Answer
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("control_plane")]
 
 DAY = timedelta(days=1)
+A_MINUTE_AGO = (NOW - timedelta(seconds=61)).isoformat()
 ABSENT = Replication(standing=Standing.ABSENT)
 PRICES = read_book(STANDARD_BOOK)
+LIMITS = Limits(lag_bytes=100, left_bytes=1000)
 
 
 @pytest.fixture
@@ -112,6 +119,80 @@ class TestHealth:
         assert health(pipeline)[0] is Health.FAILING
 
 
+def follower_says(state: FollowerPhase, *, ago: timedelta = timedelta(), **fields: object) -> None:
+    FollowerState.objects.update_or_create(
+        name=LAKE, defaults={"state": state, "written_at": NOW - ago, "holder": "follower-1", **fields}
+    )
+
+
+class TestFollower:
+    def test_that_never_spoke_is_absent_and_nobody_minds(self, pipeline: Pipeline):
+        found = overview(pipeline, now=NOW)
+
+        assert found.follower.standing is Standing.ABSENT
+        assert not [each for each in findings(found, limits=LIMITS, disk_free_bytes=None) if "follower" in each.key]
+
+    @pytest.mark.parametrize(
+        ("state", "ago", "standing"),
+        [
+            (FollowerPhase.FOLLOWING, timedelta(), Standing.WELL),
+            (FollowerPhase.YIELDING, timedelta(), Standing.WELL),
+            (FollowerPhase.WAITING, timedelta(), Standing.WAITING),
+            (FollowerPhase.FAILING, timedelta(), Standing.FAILED),
+            (FollowerPhase.STOPPED, DAY, Standing.STOPPED),
+            (FollowerPhase.FOLLOWING, SILENT, Standing.WELL),
+            (FollowerPhase.FOLLOWING, SILENT + timedelta(seconds=1), Standing.SILENT),
+            (FollowerPhase.FAILING, SILENT + timedelta(seconds=1), Standing.SILENT),
+        ],
+    )
+    def test_is_judged(self, state: FollowerPhase, ago: timedelta, standing: Standing):
+        follower_says(state, ago=ago)
+
+        assert follower_now(now=NOW).standing is standing
+
+    @pytest.mark.usefixtures("published")
+    def test_that_fails_is_failing_alerted_and_said(self, pipeline: Pipeline):
+        follower_says(FollowerPhase.FAILING, error_message="The catalog is away.", guidance="Start it.")
+
+        found = overview(pipeline, now=NOW)
+        assert (found.health, found.reason) == (Health.FAILING, "The follower fails: The catalog is away.")
+        (alert,) = findings(found, limits=LIMITS, disk_free_bytes=None)
+        assert (alert.key, alert.detail, alert.guidance) == ("movement:follower", "The catalog is away.", "Start it.")
+
+    @pytest.mark.usefixtures("published")
+    def test_that_is_silent_is_stuck_and_alerted_once(self, pipeline: Pipeline):
+        follower_says(FollowerPhase.FOLLOWING, ago=timedelta(minutes=3))
+
+        found = overview(pipeline, now=NOW)
+        assert found.health is Health.STUCK
+        assert [each.key for each in findings(found, limits=LIMITS, disk_free_bytes=None)] == ["movement:follower"]
+
+    @pytest.mark.usefixtures("published")
+    def test_what_it_holds_back_is_an_alert_a_model_and_a_table(self, pipeline: Pipeline):
+        follower_says(
+            FollowerPhase.FOLLOWING,
+            tables={"public.orders": "RowTooLongError: x"},
+            gold_models={"gold.daily_revenue": "2 rows break no_negative_revenue"},
+        )
+
+        found = {each.key: each for each in findings(overview(pipeline, now=NOW), limits=LIMITS, disk_free_bytes=None)}
+        assert found.keys() == {"table:public.orders, followed", "check:gold.daily_revenue, followed"}
+        assert "no_negative_revenue" in found["check:gold.daily_revenue, followed"].detail
+
+    @pytest.mark.usefixtures("pipeline")
+    def test_is_said_by_the_status_verb_and_the_metrics(self):
+        follower_says(FollowerPhase.STOPPED, publication=7, lag_bytes=9, gold_models={"gold.x": "why"})
+
+        assert "Follower: stopped. Stopped." in Answer("status").out
+        assert "gold.x: why" in Answer("status").out
+        said = json.loads(Answer("status", "--json").out)["follower"]
+        assert (said["standing"], said["publication"], said["failed_models"]) == ("stopped", 7, {"gold.x": "why"})
+        metrics = exposition(now=NOW).decode()
+        assert 'lakeside_follower_standing{standing="stopped"} 1.0' in metrics
+        assert "lakeside_follower_lag_bytes 9.0" in metrics
+        assert "lakeside_follower_failed_models 1.0" in metrics
+
+
 class TestPromises:
     def test_are_read_from_every_model(self):
         assert promised_seconds()["gold.daily_revenue"] == 60
@@ -142,8 +223,8 @@ class TestPromises:
 class TestReplicatorsDocument:
     def write(self, folder: Path, **fields: object) -> Path:
         (folder / "_status").mkdir(exist_ok=True)
-        document = {"slot": "lakeside", "state": "streaming", "written_at": NOW.isoformat(), **fields}
-        (folder / "_status" / "replicator.json").write_text(json.dumps(document))
+        known = {"slot": "lakeside", "state": ReplicatorState.STREAMING, "written_at": NOW.isoformat(), **fields}
+        (folder / "_status" / "replicator.json").write_text(ReplicatorStatus(**known).to_json())
         return folder
 
     @pytest.mark.parametrize(
@@ -151,11 +232,15 @@ class TestReplicatorsDocument:
         [
             ({}, timedelta(), Standing.WELL),
             ({}, timedelta(seconds=31), Standing.SILENT),
-            ({"state": "waiting"}, timedelta(), Standing.WAITING),
-            ({"state": "stopped"}, DAY, Standing.STOPPED),
-            ({"state": "failed"}, DAY, Standing.FAILED),
-            ({"lag_bytes": 9, "moved_at": (NOW - timedelta(seconds=61)).isoformat()}, timedelta(), Standing.NOT_MOVING),
-            ({"lag_bytes": 0, "moved_at": (NOW - timedelta(seconds=61)).isoformat()}, timedelta(), Standing.WELL),
+            ({"state": ReplicatorState.WAITING}, timedelta(), Standing.WAITING),
+            ({"state": ReplicatorState.STOPPED}, DAY, Standing.STOPPED),
+            ({"state": ReplicatorState.FAILED}, DAY, Standing.FAILED),
+            (
+                {"server_lsn": 9, "moved_at": A_MINUTE_AGO},
+                timedelta(),
+                Standing.NOT_MOVING,
+            ),
+            ({"server_lsn": 0, "moved_at": A_MINUTE_AGO}, timedelta(), Standing.WELL),
         ],
     )
     def test_is_judged(self, tmp_path: Path, fields: dict[str, object], after: timedelta, standing: Standing):

@@ -12,12 +12,13 @@ from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 
 from config.env import SettingsError, parse
+from etl.replicate.status import Standing
 from lakehouse_admin.actions.change_table import fail_table
 from lakehouse_admin.actions.watch import watch
 from lakehouse_admin.models import Pipeline, PipelineRun
 from lakehouse_admin.states import Health
 from lakehouse_admin.status.metrics import exposition
-from lakehouse_admin.status.replication import Replication, Standing
+from lakehouse_admin.status.replication import Replication
 from saas.models import User
 from tests.fakes import FakeLakehouse, reconcile_result, succeeded
 from tests.integration.lakehouse_admin.conftest import NOW

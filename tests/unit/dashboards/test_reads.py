@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.charts.registry import CHARTS
+from dashboards.pages.registry import CHARTS
 from dashboards.reads import dashboard_readers
 
 READERS = {reader.name: reader.columns for reader in dashboard_readers()}

@@ -10,13 +10,13 @@ import pytest
 
 from dashboards.charts import acquisition, lifetime_value, products, revenue
 from dashboards.charts.chart import Kind, Request, TableColumn
-from dashboards.charts.registry import CHARTS
 from dashboards.charts.spark import spark_points
 from dashboards.formats import Money
 from dashboards.metrics.customers import Month, Tenth
 from dashboards.metrics.period import Period
 from dashboards.metrics.products import Product
 from dashboards.metrics.revenue import Day, RevenueByDay
+from dashboards.pages.registry import CHARTS
 from tests.unit.dashboards.gold import GoldInMemory, order
 
 EUR = Money("EUR")

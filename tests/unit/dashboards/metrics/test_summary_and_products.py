@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from dashboards.charts.registry import CHARTS
 from dashboards.metrics.definitions import freshness_promise_seconds, models
 from dashboards.metrics.products import products_by_revenue
 from dashboards.metrics.summary import tenant_summary
+from dashboards.pages.registry import CHARTS
 from tests.unit.dashboards.gold import GoldInMemory, order
 
 
