@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from etl.replicate.status import Standing
 from lakehouse_admin.costs.budget import Overspent
 from lakehouse_admin.costs.money import shown
-from etl.replicate.status import Standing
 from lakehouse_admin.models import PipelineRun
 from lakehouse_admin.states import MOVING_RUN_STATES, AlertRule, EventLevel, Health, RunState, TablePhase
 from lakehouse_admin.status.overview import Overview

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
-from typing import ClassVar, cast
+from typing import cast
 
 from django.utils import timezone
 
@@ -14,7 +13,7 @@ from lakehouse_admin.cli.run_events import follow_run, tell_events
 from lakehouse_admin.cli.verb import FAILURE, SUCCESS, Output
 from lakehouse_admin.models import Pipeline, PipelineRun
 from lakehouse_admin.run_settings import RUN_SETTINGS, parsed_settings
-from lakehouse_admin.states import MOVING_RUN_STATES, RunState, Trigger
+from lakehouse_admin.states import RunState, Trigger
 from lakehouse_admin.status.documents import run_document
 
 

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('lakehouse_admin', '0011_follower'),
+        ('lakehouse_admin', '0012_maintenance'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('month', models.DateField(help_text='First day of the month (UTC) in which the run was asked for.')),
-                ('stage', models.CharField(choices=[('replicate', 'Replicate'), ('silver', 'Silver'), ('quality', 'Quality'), ('gold', 'Gold'), ('publish', 'Publish')], max_length=20)),
+                ('stage', models.CharField(choices=[('replicate', 'Replicate'), ('silver', 'Silver'), ('quality', 'Quality'), ('gold', 'Gold'), ('publish', 'Publish'), ('maintain', 'Maintain')], max_length=20)),
                 ('item', models.CharField(max_length=50)),
                 ('service', models.CharField(max_length=50)),
                 ('unit', models.CharField(max_length=50)),

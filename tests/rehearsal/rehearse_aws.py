@@ -28,8 +28,8 @@ from django.test import Client
 from pytest_django import DjangoDbBlocker, Settings
 
 from config import env
-from dashboards.pages.registry import CHARTS
 from dashboards.metrics.definitions import tenant_models
+from dashboards.pages.registry import CHARTS
 from etl.bronze.layout import load_manifest_key
 from etl.bronze.manifest import LoadManifest
 from etl.bronze.reader import verify

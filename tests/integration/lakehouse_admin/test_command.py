@@ -24,7 +24,6 @@ from etl.silver.quarantine import WaitingRows
 from etl.silver.repair import Repaired
 from etl.silver.replay import Replayed
 from lakehouse_admin.actions.repair_tables import LakeBusyError, repair_tables
-from lakehouse_admin.cli import run as run_verb
 from lakehouse_admin.cli import run_events
 from lakehouse_admin.flow import advance
 from lakehouse_admin.lease import LAKE, LeaseLostError, take, withdraw
