@@ -7,20 +7,21 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from django_celery_beat.models import IntervalSchedule
 from pyiceberg.table import StaticTable
 
 from etl.follow.cycle import Follower
-from lakehouse_admin.actions.keep_going import start_due_runs
 from lakehouse_admin.actions.keep_publication import PublicationMissingError, keep_publication
 from lakehouse_admin.actions.request_maintenance import request_maintenance
 from lakehouse_admin.actions.retire_publications import kept_pins, publications_to_retire, retire_publications
 from lakehouse_admin.actions.retry_run import retry_run
+from lakehouse_admin.actions.start_due import start_due
 from lakehouse_admin.actions.trigger_run import RunActiveError, trigger_run
 from lakehouse_admin.follow import Following
 from lakehouse_admin.lease import LAKE, Held, LeaseLostError, take
-from lakehouse_admin.models import AuditEntry, Pipeline, PublicationRecord
+from lakehouse_admin.models import AuditEntry, Pipeline, PublicationRecord, Schedule
 from lakehouse_admin.retention import Retention
-from lakehouse_admin.states import RunState, Stage, StageState, Trigger
+from lakehouse_admin.states import RunState, ScheduleKind, Stage, StageState, Trigger
 from tests.fakes import FakeLakehouse, failed, succeeded
 from tests.integration.lakehouse_admin.conftest import NOW
 from tests.integration.lakehouse_admin.test_command import Answer
@@ -158,12 +159,18 @@ class TestTheRun:
             request_maintenance(NOW)
 
     def test_a_schedule_of_its_own_starts_it(self) -> None:
-        pipeline = Pipeline.objects.maintenance()
-        pipeline.run_every_seconds = 3600
-        pipeline.save()
-        assert start_due_runs(now=NOW) == 1
-        assert pipeline.runs.get().trigger == Trigger.MAINTENANCE
-        assert start_due_runs(now=NOW + timedelta(minutes=59)) == 0
+        hourly = IntervalSchedule.objects.create(every=1, period=IntervalSchedule.HOURS)
+        Schedule.objects.create(
+            name="Upkeep",
+            pipeline=Pipeline.objects.default(),
+            kind=ScheduleKind.MAINTENANCE,
+            interval=hourly,
+            begins_at=NOW,
+        )
+        assert start_due(now=NOW + timedelta(minutes=59)) == 0
+        assert start_due(now=NOW + timedelta(minutes=61)) == 1
+        assert Pipeline.objects.maintenance().runs.get().trigger == Trigger.MAINTENANCE
+        assert start_due(now=NOW + timedelta(minutes=62)) == 0
 
     def test_one_that_failed_is_tried_again_by_a_person(self, lakehouse: FakeLakehouse) -> None:
         lakehouse.jobs.script["maintain"] = lambda _spec: failed(ValueError)
