@@ -50,8 +50,8 @@ class MeteredQueries:
         try:
             with connection.cursor() as cursor:
                 cursor.execute(
-                    "insert into lakehouse_query_use as known (day, tenant_id, is_charged, queries, charged_bytes)"
-                    " values (%s, %s, %s, 1, %s) on conflict (day, tenant_id, is_charged) do update"
+                    "insert into lakehouse_query_use as known (day, of_tenant, is_charged, queries, charged_bytes)"
+                    " values (%s, %s, %s, 1, %s) on conflict (day, of_tenant, is_charged) do update"
                     " set queries = known.queries + 1, charged_bytes = known.charged_bytes + excluded.charged_bytes",
                     [self._clock().date(), tenant_id, self._is_charged, size_bytes],
                 )

@@ -54,7 +54,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('day', models.DateField()),
-                ('tenant_id', models.BigIntegerField()),
+                ('tenant_id', models.BigIntegerField(db_column='of_tenant')),
                 ('is_charged', models.BooleanField(help_text='Whether Athena answered; else the embedded engine, free of charge.')),
                 ('queries', models.PositiveBigIntegerField(default=0)),
                 ('charged_bytes', models.PositiveBigIntegerField(default=0, help_text='What Athena charges for, its minimum included.')),

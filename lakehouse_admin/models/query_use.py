@@ -9,7 +9,8 @@ class QueryUse(models.Model):
     """One tenant's questions of one day (UTC); answers that were remembered cost nothing and do not count."""
 
     day = models.DateField()
-    tenant_id = models.BigIntegerField()
+    tenant_id = models.BigIntegerField(db_column="of_tenant")
+    """About a tenant, but none's own: the platform counts it, and no tenant's session reads or writes it."""
     is_charged = models.BooleanField(help_text="Whether Athena answered; else the embedded engine, free of charge.")
     queries = models.PositiveBigIntegerField(default=0)
     charged_bytes = models.PositiveBigIntegerField(

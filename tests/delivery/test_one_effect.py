@@ -54,7 +54,7 @@ def assert_done_once(run: PipelineRun, home: Path) -> None:
     )
     assert PublicationRecord.objects.filter(run=run).count() == 1
     assert run.events.filter(name="gold_published").count() == 1
-    assert run.events.filter(name="stage_started").count() == len(Stage)
+    assert run.events.filter(name="stage_started").count() == len(DATA_STAGES)
 
 
 @pytest.mark.usefixtures("lake_home")
@@ -78,7 +78,7 @@ def test_of_many_concurrent_triggers_one_makes_a_run(monkeypatch: pytest.MonkeyP
     assert len([each for each in outcomes if isinstance(each, PipelineRun)]) == 1
     assert len([each for each in outcomes if isinstance(each, RunActiveError)]) == DELIVERIES - 1
     assert PipelineRun.objects.count() == 1
-    assert PipelineRun.objects.get().stage_runs.count() == len(Stage)
+    assert PipelineRun.objects.get().stage_runs.count() == len(DATA_STAGES)
 
 
 @pytest.mark.usefixtures("ticking")

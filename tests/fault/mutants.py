@@ -151,7 +151,7 @@ MUTANTS = (
         f"{_SILVER}test_a_crash_anywhere_is_repeated_to_the_same_rows[1-committed]",
         (
             "etl/silver/apply_changes.py",
-            "staged.last_change_seq),\n        source_lsn=str(max(silver.source_lsn, source_lsn)),\n",
+            "staged.last_change_seq),\n        source_lsn=str(int(max(silver.source_lsn, source_lsn))),\n",
             "''),\n        source_lsn=str(silver.source_lsn),\n",
         ),
     ),

@@ -79,7 +79,7 @@ class TestTheConsole:
             ({"cron": "0 0 31 2 *"}, "cannot be read: bad day-of-month."),
             ({"cron": "0 2 * * *", "time_zone": "Mars/Olympus"}, "Select a valid choice"),
             ({"every": "0"}, "greater than or equal to 1"),
-            ({"every": "1", "kind": "maintenance"}, "Select a valid choice"),
+            ({"every": "1", "kind": "nonsense"}, "Select a valid choice"),
             ({"every": "1", "kind": "resync"}, "Say which tables are to be loaded anew."),
             ({"every": "1", "kind": "resync", "resync": "nowhere"}, "public.nowhere is not selected"),
             ({"every": "1", "resync": "orders"}, "Only a resync has tables of its own"),
