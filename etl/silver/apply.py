@@ -117,12 +117,18 @@ def apply_load(catalog: Catalog, connection: duckdb.DuckDBPyConnection, loaded: 
             )
             write.commit_delta(live, delta, is_settled=is_settled)
         Tombstones(catalog, name).clear(connection)
+    seconds = time.perf_counter() - started
+    return applied_table(table, loaded, seconds=seconds, unchanged=standing == load.load_id)
+
+
+def applied_table(table: Table, loaded: LoadedTable, *, seconds: float, unchanged: bool) -> AppliedTable:
+    """Tell what became of a table of a load, by what its snapshot says, whichever engine made that."""
     now = summary(table)
     rows, rejects = int(now["total-records"]) - int(now.get("total-position-deletes", "0")), int(now[REJECTS])
     snapshot = table.current_snapshot()
     assert snapshot is not None
     return AppliedTable(
-        table=name,
+        table=loaded.contract.table.lake_name,
         rows_in=loaded.rows,
         rows=rows,
         rejects=rejects,
@@ -130,8 +136,8 @@ def apply_load(catalog: Catalog, connection: duckdb.DuckDBPyConnection, loaded: 
         size_bytes=int(now["total-files-size"]),
         tenant_rows=tenant_rows(table),
         snapshot_id=snapshot.snapshot_id,
-        seconds=time.perf_counter() - started,
-        unchanged=standing == load.load_id,
+        seconds=seconds,
+        unchanged=unchanged,
     )
 
 

@@ -17,7 +17,7 @@ from etl.engine.sql import identifier
 from etl.engine.tables import ensure_table, load_table, summary
 from etl.engine.types import iceberg_schema
 from etl.ports.catalog import TableMissingError
-from etl.silver.apply import AppliedTable, StaleLoadError, tenant_rows
+from etl.silver.apply import AppliedTable, StaleLoadError, applied_table
 from etl.silver.conform import REASON_COLUMN, conformed, latest, reasons
 from etl.silver.evolve import FILLS, evolve, new_table_properties, silver_schema
 from etl.silver.load import OPERATIONS, LoadedTable
@@ -77,22 +77,8 @@ def apply_load_on_spark(lake: SparkLake, loaded: LoadedTable) -> AppliedTable:
     if FILLS in table.properties:  # Also of a load whose process was killed before it came here.
         with catalog_errors(), table.transaction() as transaction:
             transaction.remove_properties(FILLS)
-    now = summary(table)
-    rows, found = int(now["total-records"]) - int(now.get("total-position-deletes", "0")), int(now[REJECTS])
-    snapshot = table.current_snapshot()
-    assert snapshot is not None
-    return AppliedTable(
-        table=name,
-        rows_in=loaded.rows,
-        rows=rows,
-        rejects=found,
-        duplicates=loaded.rows - rows - found,
-        size_bytes=int(now["total-files-size"]),
-        tenant_rows=tenant_rows(table),
-        snapshot_id=snapshot.snapshot_id,
-        seconds=time.perf_counter() - started,
-        unchanged=standing == load.load_id,
-    )
+    seconds = time.perf_counter() - started
+    return applied_table(table, loaded, seconds=seconds, unchanged=standing == load.load_id)
 
 
 def _good_rows(lake: SparkLake, loaded: LoadedTable) -> DataFrame:
